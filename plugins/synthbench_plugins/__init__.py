@@ -1,0 +1,1 @@
+"""The built-in plugins; each folder registers through the entry-point group ``synthbench``."""
