@@ -51,6 +51,7 @@ class Subject:
         volumes: Where each modality comes from; a subject may lack some.
         label: Segmentation, integer valued.
         mask: Foreground or brain mask; without one the core derives it from the source.
+        valid: Where every modality holds data (field of view); the foreground is cut to it.
         group: What must stay together in a split (patient, family); default: the subject itself.
         site: Scanner or hospital, where known.
     """
@@ -59,6 +60,7 @@ class Subject:
     volumes: Mapping[str, Origin]
     label: Origin | None = None
     mask: Origin | None = None
+    valid: Origin | None = None
     group: str = ""
     site: str = ""
 

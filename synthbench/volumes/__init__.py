@@ -1,0 +1,17 @@
+"""From image files to training patches, and from a prediction back to an image file.
+
+Reading and checking
+    ``reading`` one file (or generated volume) to RAS, with every defect named; ``orientation`` RAS
+    there and back; ``check`` a whole dataset for ``synthbench data check``; ``hashing`` content
+    digests and leaks between train and test.
+Preparing (once per subject and set of choices)
+    ``resampling`` spacing and grids; ``foreground`` a mask where the dataset brings none;
+    ``intensity`` raw values to the unit range and back; ``preparing`` puts them together and
+    writes what ``prepared`` reads: memory-mapped arrays, one folder a subject; ``atomic`` folders
+    that are there completely or not at all.
+Using
+    ``grouping`` and ``splitting`` who trains and who tests; ``patches`` training batches;
+    ``writing`` predictions in the subject's own space.
+
+Arrays are (X, Y, Z) in RAS; affines map voxels to world millimetres.
+"""

@@ -1,0 +1,118 @@
+"""Digests of what volumes contain, and the refusal of volumes that train and test share."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from synthbench.api import DataError
+from synthbench.api.dataset import Generated, Origin
+from synthbench.store.atomic import read_json, write_json
+from synthbench.store.keys import canonical
+from synthbench.volumes.splitting import Split
+
+
+class ContentIndex:
+    """SHA-256 of file contents, remembered until a file's size or time changes.
+
+    Args:
+        folder: Where the index is kept (``content.json``); made when first written.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "content.json"
+        self._known = self._stored()
+
+    def digest(self, path: Path) -> str:
+        """Digest of one file; see :meth:`digests`."""
+        return self.digests([path])[path]
+
+    def digests(self, paths: Iterable[Path]) -> dict[Path, str]:
+        """Digest files; the index is written once, after all of them.
+
+        Raises:
+            DataError: If a file cannot be read, or the index not be written.
+        """
+        fresh: dict[str, Any] = {}
+        found: dict[Path, str] = {}
+        for path in paths:
+            name, stamp = str(path.absolute()), _stamp(path)
+            entry = self._known.get(name)
+            if entry is None or entry["stamp"] != stamp:
+                entry = {"stamp": stamp, "sha256": file_digest(path)}
+                self._known[name] = fresh[name] = entry
+            found[path] = entry["sha256"]
+        if fresh:
+            # Another process may have written in between: its entries stay.
+            self._known = {**self._stored(), **self._known, **fresh}
+            write_json(self._path, self._known)
+        return found
+
+    def _stored(self) -> dict[str, Any]:
+        try:
+            stored = read_json(self._path)
+        except (DataError, OSError):
+            return {}  # a memory only: it is made anew
+        return stored if isinstance(stored, dict) else {}
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hex."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def origin_digest(index: ContentIndex | None, origin: Origin) -> str:
+    """SHA-256 that stands for a volume: a file's content, or a generated volume's key.
+
+    Args:
+        index: Remembers the digests of files; ``None`` computes them.
+        origin: Where the volume comes from.
+    """
+    if isinstance(origin, Generated):
+        return hashlib.sha256(canonical(origin.key).encode()).hexdigest()
+    return file_digest(origin) if index is None else index.digest(origin)
+
+
+def find_leaks(digests: Mapping[str, Iterable[str]], split: Split) -> None:
+    """Refuse a split in which two parts share a volume under two names.
+
+    Args:
+        digests: Of the volumes of each subject id. Leave labels and masks out: two subjects may
+            well share an empty one.
+        split: Parts to compare.
+
+    Raises:
+        DataError: Naming both subjects.
+    """
+    seen: dict[str, tuple[str, str]] = {}
+    parts = {"train": split.train, "validation": split.validation, "test": split.test}
+    for part, ids in parts.items():
+        for subject in ids:
+            for digest in digests[subject]:
+                other_part, other = seen.setdefault(digest, (part, subject))
+                if other_part != part:
+                    raise DataError(
+                        f"subjects {other} ({other_part}) and {subject} ({part}) hold the same "
+                        "volume under two names",
+                        "remove one of them, or give both the same group",
+                    )
+
+
+def _stamp(path: Path) -> list[int]:
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    return [status.st_size, status.st_mtime_ns]
+
+
+def _unreadable(path: Path, error: OSError) -> DataError:
+    return DataError(
+        f"cannot read {path}: {error.strerror or error}", "check the path and its permissions"
+    )

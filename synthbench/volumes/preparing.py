@@ -1,0 +1,237 @@
+"""Turn subjects into prepared arrays: RAS, one grid, wanted voxel size, unit intensities."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from synthbench.api import DataError, Intensity
+from synthbench.api.dataset import Origin, Subject, Volume
+from synthbench.store.atomic import read_json, write_json
+from synthbench.volumes.atomic import replacing_folder
+from synthbench.volumes.foreground import foreground
+from synthbench.volumes.intensity import Bounds, fit, to_unit
+from synthbench.volumes.orientation import voxel_size
+from synthbench.volumes.prepared import VERSION, Prepared, subject_folder, volume_file
+from synthbench.volumes.reading import Kind, Native, name_of, read
+from synthbench.volumes.resampling import resample
+
+Spacing = None | float | tuple[float, float, float]
+
+#: Grids are one grid when no corner is further apart than this part of the smallest voxel side.
+GRID_TOLERANCE = 0.1
+#: Most foreground voxels kept for centring patches.
+MOST_CENTRES = 200_000
+
+
+def prepare(
+    subjects: Sequence[Subject],
+    modalities: Mapping[str, Intensity],
+    source: Sequence[str],
+    *,
+    spacing: Spacing,
+    folder: Path,
+    regions: Mapping[str, Sequence[int]],
+    progress: Callable[[int, int], None] | None = None,
+) -> Prepared:
+    """Prepare subjects; those already prepared with the same choices are left as they are.
+
+    Args:
+        subjects: Whom to prepare.
+        modalities: The modalities to prepare, and their intensity models.
+        source: Source modalities; the first one gives the native grid and the derived mask.
+        spacing: Voxel size in mm, one number or one an axis; ``None`` keeps each subject's own.
+        folder: Where to; see :mod:`~synthbench.volumes.prepared`.
+        regions: Named sets of label values; empty makes each value found a region ``label_<v>``.
+        progress: Called after each subject with (subjects done, subjects in all).
+
+    Raises:
+        DataError: If a subject lacks a modality, a volume is unusable, volumes of a subject are on
+            different grids, or the folder cannot be written. Subjects prepared before stay.
+    """
+    twice = [name for name, times in Counter(s.id for s in subjects).items() if times > 1]
+    if twice:
+        raise DataError(
+            f"subject id {twice[0]} occurs more than once", "give every subject a name of its own"
+        )
+    for done, subject in enumerate(subjects, start=1):
+        prepare_subject(
+            subject, modalities, source, spacing=spacing, folder=folder, regions=regions
+        )
+        if progress is not None:
+            progress(done, len(subjects))
+    return Prepared(folder)
+
+
+def prepare_subject(
+    subject: Subject,
+    modalities: Mapping[str, Intensity],
+    source: Sequence[str],
+    *,
+    spacing: Spacing,
+    folder: Path,
+    regions: Mapping[str, Sequence[int]],
+) -> None:
+    """Prepare one subject, independently of all others; arguments as in :func:`prepare`."""
+    size = (spacing,) * 3 if isinstance(spacing, int | float) else spacing
+    target = subject_folder(folder, subject.id)
+    plan = {
+        "version": VERSION,
+        "modalities": {name: asdict(model) for name, model in modalities.items()},
+        "source": list(source),
+        "spacing": None if size is None else [float(s) for s in size],
+        "regions": {name: [int(v) for v in values] for name, values in regions.items()},
+        "patient": subject.patient,
+    }
+    done = target / "subject.json"
+    if done.is_file() and read_json(done)["plan"] == plan:
+        return
+    missing = [name for name in (*source, *modalities) if name not in subject.volumes]
+    if missing:
+        raise DataError(
+            f"subject {subject.id} has no {missing[0]}; it has {', '.join(subject.volumes)}",
+            "leave the subject out, or add the file; `synthbench data check` lists all gaps",
+        )
+    with replacing_folder(target) as unfinished:
+        record = _write_arrays(subject, modalities, source[0], size, regions, unfinished)
+        write_json(unfinished / "subject.json", {**record, "plan": plan})
+
+
+def grid_difference(one: Native, other: Native) -> str:
+    """Say how two grids differ, or ``""`` where they are one grid.
+
+    Orientation of the files does not matter, nor do differences that move no corner of the volume
+    by more than a tenth of a voxel (headers are rounded).
+    """
+    first, second = one.volume, other.volume
+    if first.array.shape != second.array.shape:
+        return f"shape {second.array.shape} is not {first.array.shape}"
+    far = np.array(first.array.shape) - 1
+    corners = np.array([(*(far * bits), 1) for bits in np.ndindex(2, 2, 2)]).T
+    apart = np.linalg.norm(((first.affine - second.affine) @ corners)[:3], axis=0).max()
+    if apart > GRID_TOLERANCE * min(voxel_size(first.affine)):
+        return f"the affines place its corners up to {apart:.3g} mm apart"
+    return ""
+
+
+@dataclass(frozen=True)
+class _Reference:
+    """The first source modality: every other volume must be on its grid."""
+
+    native: Native
+    name: str
+
+    def read(self, origin: Origin, what: str, kind: Kind) -> Volume:
+        found = read(origin, what=what, kind=kind)
+        difference = grid_difference(self.native, found)
+        if difference:
+            raise DataError(
+                f"{name_of(origin, what)} is not on the grid of {self.name}: {difference}",
+                "register and resample the subject's volumes to one grid, or leave it out",
+            )
+        # One affine for all: what is left between them is rounding.
+        return Volume(found.volume.array, self.native.volume.affine)
+
+
+def _write_arrays(
+    subject: Subject,
+    modalities: Mapping[str, Intensity],
+    first: str,
+    spacing: tuple[float, float, float] | None,
+    regions: Mapping[str, Sequence[int]],
+    folder: Path,
+) -> dict[str, Any]:
+    what = f"{first} of subject {subject.id}"
+    origin = subject.volumes[first]
+    reference = _Reference(read(origin, what=what), name_of(origin, what))
+    mask, warnings = _mask(subject, reference)
+    bounds: dict[str, Bounds] = {}
+    for name, model in modalities.items():
+        what = f"{name} of subject {subject.id}"
+        raw = (
+            reference.native.volume
+            if name == first
+            else reference.read(subject.volumes[name], what, "image")
+        )
+        # On the file's own grid, so that the bounds do not depend on the voxel size chosen.
+        bounds[name] = fit(model, raw.array, mask.array, what=what)
+        unit = Volume(to_unit(raw.array, bounds[name]), raw.affine)
+        _save(folder / volume_file(name), _sized(unit, spacing).array)
+
+    table = {name: [int(v) for v in values] for name, values in regions.items()}
+    if subject.label is None:
+        table = {}
+    else:
+        raw = reference.read(subject.label, f"label of subject {subject.id}", "label")
+        label = _sized(raw, spacing, label=True).array
+        small = np.iinfo(np.int16)
+        fits = small.min <= raw.array.min() and raw.array.max() <= small.max
+        _save(folder / "label.npy", label.astype(np.int16) if fits else label)
+        # Of the file, not of the coarser grid: a region too small for it stays in the table.
+        values = np.unique(raw.array[raw.array > 0])
+        table = table or {f"label_{value}": [int(value)] for value in values}
+
+    mask = _sized(mask, spacing, label=True)
+    if not mask.array.any():
+        raise DataError(
+            f"the foreground of subject {subject.id} vanishes at a voxel size of {spacing} mm",
+            "choose a finer --spacing, or look at its mask",
+        )
+    _save(folder / "mask.npy", mask.array)
+    _save(folder / "foreground.npy", _centres(mask.array))
+    native = reference.native
+    return {
+        "id": subject.id,
+        "patient": subject.patient,
+        "shape": list(mask.array.shape),
+        "affine": mask.affine.tolist(),
+        "bounds": {name: [b.low, b.high] for name, b in bounds.items()},
+        "label": subject.label is not None,
+        "regions": table,
+        "native": {
+            "shape": list(native.native_shape),
+            "affine": native.native_affine.tolist(),
+        },
+        "warnings": warnings,
+    }
+
+
+def _mask(subject: Subject, reference: _Reference) -> tuple[Volume, list[str]]:
+    volume = reference.native.volume
+    valid: npt.NDArray[np.bool_] | bool = True
+    if subject.valid is not None:
+        what = f"valid region of subject {subject.id}"
+        valid = reference.read(subject.valid, what, "mask").array
+    if subject.mask is not None:
+        mask = reference.read(subject.mask, f"mask of subject {subject.id}", "mask").array
+        return Volume(mask & valid, volume.affine), []
+    mask = foreground(volume.array) & valid
+    share = float(mask.mean())
+    warnings = [f"no mask in the dataset: derived from {reference.name}"]
+    if not 0.01 < share < 0.99:
+        warnings.append(f"the derived mask covers {share:.1%} of the volume: look at it")
+    return Volume(mask, volume.affine), warnings
+
+
+def _sized(
+    volume: Volume, spacing: tuple[float, float, float] | None, *, label: bool = False
+) -> Volume:
+    return volume if spacing is None else resample(volume, spacing, label=label)
+
+
+def _centres(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.integer[Any]]:
+    flat = np.flatnonzero(mask)
+    if flat.size > MOST_CENTRES:
+        flat = flat[np.linspace(0, flat.size - 1, MOST_CENTRES).astype(np.int64)]
+    return flat.astype(np.int32) if mask.size <= np.iinfo(np.int32).max else flat
+
+
+def _save(path: Path, array: npt.NDArray[Any]) -> None:
+    # C order on disk whatever the file had: rows of a patch are then contiguous.
+    np.save(path, np.ascontiguousarray(array), allow_pickle=False)

@@ -1,0 +1,173 @@
+"""Read one volume into RAS, and say plainly what is wrong with it when something is."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import nibabel as nib
+import numpy as np
+import numpy.typing as npt
+from nibabel.filebasedimages import ImageFileError
+from nibabel.spatialimages import HeaderDataError
+
+from synthbench.api import DataError
+from synthbench.api.dataset import Generated, Origin, Volume
+from synthbench.volumes.orientation import to_ras
+
+Kind = Literal["image", "label", "mask"]
+
+#: All that nibabel and the decompressors below it raise on a damaged or foreign file.
+_DAMAGED = (
+    OSError,
+    EOFError,
+    ValueError,
+    OverflowError,
+    zlib.error,
+    ImageFileError,
+    HeaderDataError,
+)
+
+#: |det| of the affine relative to the product of its column lengths: below it, axes coincide.
+_SINGULAR = 1e-4
+
+
+@dataclass(frozen=True)
+class Native:
+    """A volume in RAS, and the grid that its file has.
+
+    Attributes:
+        volume: In RAS. Images are float32, labels int32, masks bool.
+        native_shape: Shape of the file's own grid (its 3D part).
+        native_affine: Affine of the file's own grid.
+    """
+
+    volume: Volume
+    native_shape: tuple[int, int, int]
+    native_affine: npt.NDArray[np.float64]
+
+
+def name_of(origin: Origin, what: str) -> str:
+    """Name a volume in a message: what it is, and the file it comes from."""
+    return f"{what} ({origin})" if isinstance(origin, Path) else f"{what} (generated)"
+
+
+def read(origin: Origin, *, what: str, kind: Kind = "image") -> Native:
+    """Read a volume.
+
+    Args:
+        origin: File (any format nibabel reads) or generated volume.
+        what: What it is, for messages, e.g. ``"t1 of subject A"``.
+        kind: ``image`` must be finite and must vary; ``label`` keeps its integer values; ``mask``
+            is true above one half.
+
+    Raises:
+        DataError: If it is missing, damaged or not an image, is not one 3D volume, has a
+            non-invertible affine, or holds NaN, infinity, one single value (images) or fractions
+            (labels). The message names the file.
+    """
+    name = name_of(origin, what)
+    raw = origin.make() if isinstance(origin, Generated) else _load(origin, name, kind)
+    array, affine = _single_volume(raw.array, name), np.asarray(raw.affine, dtype=np.float64)
+    _check_affine(affine, name)
+    shape = (array.shape[0], array.shape[1], array.shape[2])
+    array = _CONVERT[kind](array, name)
+    return Native(to_ras(Volume(array, affine)), shape, affine)
+
+
+def _load(path: Path, name: str, kind: Kind) -> Volume:
+    if not path.is_file():
+        raise DataError(f"{name} does not exist", "check the path and the dataset's folder layout")
+    try:
+        image: Any = nib.load(path)
+        scalar = image.get_data_dtype().fields is None
+        if not scalar or np.issubdtype(image.get_data_dtype(), np.complexfloating):
+            raise DataError(
+                f"{name} holds colours or complex numbers, not intensities",
+                "convert it to one number per voxel",
+            )
+        with np.errstate(over="ignore"):  # becomes infinity, which is refused below
+            # Labels keep their stored integers: float32 cannot hold those above 2**24.
+            array = np.asarray(image.dataobj, dtype=np.float32 if kind == "image" else None)
+            return Volume(array, image.affine)
+    except _DAMAGED as error:
+        reason = next(iter(str(error).splitlines()), "") or type(error).__name__
+        raise DataError(
+            f"{name} is damaged or not an image: {reason}",
+            "copy or download it again, or convert it to NIfTI (.nii.gz)",
+        ) from error
+
+
+def _single_volume(array: npt.NDArray[Any], name: str) -> npt.NDArray[Any]:
+    shape = array.shape
+    while array.ndim > 3 and array.shape[-1] == 1:
+        array = array[..., 0]
+    if array.ndim != 3 or 0 in array.shape:
+        raise DataError(
+            f"{name} is {array.ndim}D with shape {shape}, not one 3D volume",
+            "export each channel or time point as a file of its own",
+        )
+    return array
+
+
+def _check_affine(affine: npt.NDArray[np.float64], name: str) -> None:
+    good = affine.shape == (4, 4) and bool(np.isfinite(affine).all())
+    if good:
+        axes = affine[:3, :3]
+        volume = np.prod(np.linalg.norm(axes, axis=0))
+        good = bool(volume > 0 and abs(np.linalg.det(axes)) > _SINGULAR * volume)
+    if not good:
+        raise DataError(
+            f"{name} has an affine that cannot be inverted: {affine[:3].tolist()}",
+            "repair the header (voxel sizes and directions), or convert the file again",
+        )
+
+
+def _as_image(array: npt.NDArray[Any], name: str) -> npt.NDArray[np.float32]:
+    with np.errstate(over="ignore"):
+        image = np.asarray(array, dtype=np.float32)
+    low, high = float(image.min()), float(image.max())  # NaN propagates through both
+    if not (np.isfinite(low) and np.isfinite(high)):
+        raise DataError(
+            f"{name} holds NaN or infinite values", "replace them, or leave the subject out"
+        )
+    if low == high:
+        raise DataError(
+            f"{name} is constant: every voxel is {low:g}",
+            "check how it was exported, or leave the subject out",
+        )
+    return image
+
+
+def _as_label(array: npt.NDArray[Any], name: str) -> npt.NDArray[np.int32]:
+    _check_finite(array, name)
+    whole = np.rint(array) if np.issubdtype(array.dtype, np.floating) else array
+    if np.abs(whole - array).max() > 1e-3:
+        raise DataError(
+            f"{name} holds fractions, so it is not a label map",
+            "use nearest-neighbour interpolation when labels are resampled",
+        )
+    limits = np.iinfo(np.int32)
+    if int(whole.min()) < limits.min or int(whole.max()) > limits.max:
+        raise DataError(f"{name} holds labels beyond 32 bits", "renumber the labels")
+    return whole.astype(np.int32)
+
+
+def _as_mask(array: npt.NDArray[Any], name: str) -> npt.NDArray[np.bool_]:
+    _check_finite(array, name)
+    mask = np.asarray(array > 0.5)
+    if not mask.any():
+        raise DataError(f"{name} is empty", "redo the mask, or leave it out to have one derived")
+    return mask
+
+
+def _check_finite(array: npt.NDArray[Any], name: str) -> None:
+    if np.issubdtype(array.dtype, np.floating) and not np.isfinite(array).all():
+        raise DataError(
+            f"{name} holds NaN or infinite values", "replace them, or leave the subject out"
+        )
+
+
+_CONVERT = {"image": _as_image, "label": _as_label, "mask": _as_mask}

@@ -1,0 +1,84 @@
+"""A prediction back in its subject's own space: grid, orientation, affine and raw intensities."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import numpy.typing as npt
+
+from synthbench.api import DataError
+from synthbench.store.atomic import write_atomic
+from synthbench.volumes.intensity import Bounds, from_unit
+from synthbench.volumes.orientation import from_ras, ras_grid
+from synthbench.volumes.prepared import PreparedSubject
+from synthbench.volumes.resampling import resample_onto
+
+#: gzip's speed against size: above it, float volumes shrink by a few percent and take far longer.
+_COMPRESSION = 4
+
+
+def write_prediction(
+    unit_array: npt.NDArray[np.float32],
+    prepared: PreparedSubject,
+    bounds: Bounds,
+    path: Path,
+    *,
+    integer: bool,
+) -> None:
+    """Write a prediction as NIfTI, on the grid of the subject's first source file.
+
+    Where preparing changed the voxel size, the prediction is resampled linearly. The file appears
+    complete or not at all, and its bytes depend on nothing but the arguments.
+
+    Args:
+        unit_array: Unit intensities on the prepared grid, shape (X, Y, Z); clipped to [0, 1].
+        prepared: The subject.
+        bounds: Raw values of 0 and 1, usually the target's.
+        path: File to write, ``.nii`` or ``.nii.gz``.
+        integer: Round to whole numbers (Hounsfield units, usual MR files); int16 where they fit.
+
+    Raises:
+        DataError: If the prediction is not finite or has another shape, or the folder cannot be
+            written.
+    """
+    if unit_array.shape != prepared.shape:
+        raise DataError(
+            f"prediction of subject {prepared.id} has shape {unit_array.shape}, "
+            f"its prepared grid {prepared.shape}",
+            "the translator must return the sides of its source",
+        )
+    if not np.isfinite(unit_array).all():
+        raise DataError(
+            f"prediction of subject {prepared.id} holds NaN or infinite values",
+            "the training diverged: look at its losses, lower the learning rate",
+        )
+    native_shape, native_affine = prepared.native
+    raw = from_unit(unit_array, bounds)
+    shape, affine = ras_grid(native_shape, native_affine)
+    if shape != prepared.shape or not np.array_equal(affine, prepared.affine):
+        raw = resample_onto(raw, prepared.affine, shape, affine, fill=bounds.low)
+    image = nib.Nifti1Image(_typed(from_ras(raw, native_affine), integer=integer), native_affine)
+    image.header.set_xyzt_units("mm")
+
+    def write(temporary: Path) -> None:
+        with temporary.open("wb") as file:
+            if path.suffix == ".gz":
+                # No name and time inside: the same prediction gives the same bytes.
+                with gzip.GzipFile("", "wb", _COMPRESSION, file, mtime=0) as packed:
+                    image.to_stream(packed)
+            else:
+                image.to_stream(file)
+
+    write_atomic(path, write)
+
+
+def _typed(raw: npt.NDArray[np.float32], *, integer: bool) -> npt.NDArray[np.generic]:
+    if not integer:
+        return raw
+    whole = np.rint(raw)
+    limits = np.iinfo(np.int16)
+    fits = limits.min <= whole.min() and whole.max() <= limits.max
+    return whole.astype(np.int16 if fits else np.int32)
