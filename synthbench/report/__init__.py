@@ -1,0 +1,1 @@
+"""Tables, captions and figures from a finished (or unfinished) run."""

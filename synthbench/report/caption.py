@@ -1,0 +1,117 @@
+"""Writes a table's caption in plain text; the renderers escape it."""
+
+from __future__ import annotations
+
+from synthbench.report.run_folder import RunFolder, short_name
+from synthbench.report.tables import Table
+
+#: Follows a number that is significantly worse than the best of its column.
+WORSE_MARK = "†"
+_FULL_PRESET = "paper"
+_REGIONS = {
+    "foreground": "inside the subject's foreground mask",
+    "whole": "all voxels, background included",
+}
+
+
+def title(table: Table) -> str:
+    """What is translated on which data."""
+    return f"{table.task.replace('->', '→')} on {short_name(table.dataset)}"
+
+
+def caption(table: Table, run: RunFolder) -> str:
+    """Say what the numbers are, how they were compared and under which protocol."""
+    parts = [f"{title(table)}: {_numbers(table, run)}", _marks(table), _protocol(run)]
+    return " ".join(part for part in parts if part)
+
+
+def definitions(table: Table) -> list[str]:
+    """Define each metric and region of the table, one line each."""
+    lines = {}
+    for column in table.columns:
+        facts = [f"version {column.version}"] if column.version else []
+        facts += [f"dynamic range: {column.data_range}"] if column.data_range else []
+        what = column.definition or f"metric {column.metric} of {column.evaluator or 'the run'}"
+        lines[column.metric] = f"{column.label}: {what.rstrip('.')}" + (
+            f" ({'; '.join(facts)})." if facts else "."
+        )
+    regions = dict.fromkeys(column.region for column in table.columns)
+    for region in regions:
+        name = next(column.region_name for column in table.columns if column.region == region)
+        what = _REGIONS.get(region, "a region of the dataset's label map")
+        lines[f"region {region}"] = f"{name.capitalize()}: {what}."
+    return list(lines.values())
+
+
+def count(number: int, noun: str) -> str:
+    """A number and its noun: ``1 subject``, ``12 subjects``."""
+    return f"{number} {noun}" + ("" if number == 1 else "s")
+
+
+def join(names: list[str]) -> str:
+    """A list in a sentence: ``a, b and c``."""
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def _numbers(table: Table, run: RunFolder) -> str:
+    noun = "patient" if run.patients(table.dataset) else "subject"
+    sizes = sorted({table.n(index) for index in range(len(table.columns))} - {0})
+    if not sizes:
+        over = f"held-out {noun}s"
+    elif len(sizes) == 1:
+        over = f"n = {sizes[0]} held-out {noun}" + ("" if sizes[0] == 1 else "s")
+    else:
+        over = f"n = {sizes[0]} to {sizes[-1]} held-out {noun}s (last row)"
+    spread = "" if sizes == [1] else " ± standard deviation"
+    folds, seeds = len(table.progress.folds), len(table.progress.seeds)
+    split = f"{folds}-fold cross-validation" if folds > 1 else "one hold-out split"
+    if seeds > 1:
+        training = f"{seeds} training seeds averaged within each {noun}"
+    else:
+        training = "one training seed"
+    regions = {column.region_name for column in table.columns}
+    where = f" in the {regions.pop()}" if len(regions) == 1 else ""
+    return f"mean{spread} over {over}{where}; {split}, {training}."
+
+
+def _marks(table: Table) -> str:
+    parts = []
+    if any(cell.rank for row in table.rows for cell in row.cells):
+        parts.append("Best in bold, second best underlined; values that print alike share a mark.")
+    family = table.tested
+    if family:
+        methods = {cell.test.method for cell in family if cell.test}
+        null = "exact"
+        if methods == {"asymptotic"}:
+            null = "normal approximation"
+        elif "asymptotic" in methods:
+            null = "exact, or normal approximation for large or tied samples"
+        parts.append(
+            f"{WORSE_MARK} significantly worse than the best method of its column: two-sided "
+            f"Wilcoxon signed-rank test on paired values ({null}), Holm correction over all "
+            f"{count(len(family), 'test')} of this table, alpha = {table.alpha:g}."
+        )
+    arrows = {column.arrow for column in table.columns}
+    meaning = {"↑": "↑ higher is better", "↓": "↓ lower is better"}
+    parts.append(", ".join(meaning[arrow] for arrow in sorted(arrows)) + ".")
+    baselines = [row.label for row in table.rows if row.baseline]
+    if baselines:
+        verb = "is a baseline" if len(baselines) == 1 else "are baselines"
+        parts.append(f"{join(baselines)} {verb}.")
+    return " ".join(parts)
+
+
+def _protocol(run: RunFolder) -> str:
+    parts = []
+    spacing = run.info.get("spacing")
+    if spacing is None:
+        parts.append("Volumes on their own grids.")
+    else:
+        sides = [spacing] * 3 if isinstance(spacing, int | float) else list(spacing)
+        parts.append(f"Grid {' x '.join(f'{float(side):g}' for side in sides)} mm.")
+    preset = str(run.info.get("preset") or "")
+    if preset and preset != _FULL_PRESET:
+        parts.append(
+            f"Preset {preset}: a shortened training schedule, not the methods' published one."
+        )
+    return " ".join(parts)

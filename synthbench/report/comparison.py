@@ -1,0 +1,273 @@
+"""Gathers the slices of one held-out subject: source, target and every method's prediction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from synthbench.api.errors import DataError, UsageError
+from synthbench.report.progress import NOT_AVAILABLE
+from synthbench.report.run_folder import RunFolder, of_task
+from synthbench.report.tables import Row, Table
+
+FloatArray = npt.NDArray[np.float32]
+#: Metrics printed above each method's panel: the first ones of the table.
+_TITLE_METRICS = 2
+#: Voxels shown around the foreground.
+_MARGIN = 3
+#: Name, normal, axis to the right and axis upwards of each plane on a RAS grid.
+_PLANES = (("axial", 2, 0, 1), ("coronal", 1, 0, 2), ("sagittal", 0, 1, 2))
+
+
+@dataclass(frozen=True)
+class Plane:
+    """An anatomical plane of a volume on a RAS grid.
+
+    Attributes:
+        name: ``axial``, ``coronal`` or ``sagittal``.
+        normal: Array axis it cuts.
+        index: Which slice.
+        across: Array axis shown from left to right.
+        up: Array axis shown from bottom to top.
+        window: Voxels shown along ``up`` and ``across``: the foreground and a small margin.
+    """
+
+    name: str
+    normal: int
+    index: int
+    across: int
+    up: int
+    window: tuple[slice, slice]
+
+    def cut(self, volume: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Cut a volume, shape (X, Y, Z).
+
+        Returns:
+            Shape (up, across), first row at the bottom.
+        """
+        cut: list[int | slice] = [self.index] * 3
+        cut[self.up], cut[self.across] = self.window
+        plane: npt.NDArray[Any] = volume[tuple(cut)].T
+        return plane
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One method's row of slices.
+
+    Attributes:
+        label: Method as printed.
+        scores: Its scores of this subject, e.g. ``"PSNR 27.1"``.
+        slices: One a plane; empty if there is no prediction.
+        state: What to print instead of an image, e.g. ``OOM``.
+        baseline: Whether it is a floor that every trained method must beat.
+    """
+
+    label: str
+    scores: tuple[str, ...]
+    slices: tuple[FloatArray, ...]
+    state: str = ""
+    baseline: bool = False
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What the comparison figure shows. All slices are in the unit range [0, 1].
+
+    Attributes:
+        subject: Subject id.
+        why: How the subject was chosen, in words; may be empty.
+        task: The task.
+        planes: Axial, coronal, sagittal.
+        spacing: Voxel size in mm.
+        sources: Slices of each source modality by name, one a plane.
+        target: Slices of the real target.
+        target_name: Its modality.
+        panels: One a method.
+        scale: Width of the unit range in physical units.
+        unit: Physical unit of the target, or ``""``.
+        scored: Region that the panels' scores are from, in words.
+    """
+
+    subject: str
+    why: str
+    task: str
+    planes: tuple[Plane, ...]
+    spacing: tuple[float, float, float]
+    sources: Mapping[str, tuple[FloatArray, ...]]
+    target: tuple[FloatArray, ...]
+    target_name: str
+    panels: tuple[Panel, ...]
+    scale: float = 1.0
+    unit: str = ""
+    scored: str = ""
+
+
+def representative_subject(table: Table, run: RunFolder) -> str:
+    """The scanned subject that is most ordinary: closest to the median of the first column.
+
+    Scores are averaged over the ranked methods first, so no method picks its own show-piece.
+
+    Raises:
+        DataError: If no subject has a score yet.
+    """
+    scores = table.scores[0]
+    if not scores.common.any() or scores.of_sets:
+        raise DataError(
+            f"{run.name}: no subject of {table.task} has scores of every method yet",
+            "name one with --subject, or wait until the run has come further",
+        )
+    means = scores.values[scores.ranked][:, scores.common].mean(axis=0)
+    names = np.array(scores.units)[scores.common]
+    chosen = str(names[int(np.argmin(np.abs(means - np.median(means))))])
+    patients = run.patients(table.dataset)
+    rows = of_task(run.scores, table.dataset, table.task)
+    subjects = [str(subject) for subject in rows["subject"]]
+    return next(subject for subject in subjects if patients.get(subject, subject) == chosen)
+
+
+def load_comparison(run: RunFolder, table: Table, subject: str | None = None) -> Comparison:
+    """Load the slices of one subject.
+
+    Planes pass through the largest extent of the label where the subject has one, else through
+    the centre of its foreground.
+
+    Args:
+        run: The run.
+        table: Its table of the task; rows become panels.
+        subject: Subject id; default: :func:`representative_subject`.
+
+    Raises:
+        UsageError: If the run did not test such a subject.
+        DataError: If its prepared volumes are gone.
+    """
+    from synthbench.volumes.prepared import Prepared
+
+    first = table.columns[0]
+    why = "" if subject else f"the closest to the median {first.label} in the {first.region_name}"
+    subject = subject or representative_subject(table, run)
+    scores = of_task(run.scores, table.dataset, table.task)
+    known = sorted(set(scores["subject"]) - {""})
+    if subject not in known:
+        raise UsageError(
+            f"{run.name} tested no subject {subject!r} in {table.task}",
+            f"it tested {', '.join(known[:12])}{' ...' if len(known) > 12 else ''}",
+        )
+    scores = scores[scores["subject"] == subject]
+    cells = of_task(run.cells, table.dataset, table.task)
+    cells = cells[cells["fold"] == scores["fold"].iloc[0]]
+    folders = [folder for folder in cells["prep_dir"] if folder]
+    if not folders:
+        raise DataError(
+            f"{run.name}: nothing is prepared for {table.task} yet",
+            "wait until the run has come further",
+        )
+    prepared = Prepared(run.path / folders[0])[subject]
+    sources, target_name = _modalities(table.task)
+    spacing = tuple(float(side) for side in prepared.spacing)
+    target = prepared.volume(target_name)
+    planes = _planes(prepared.label, prepared.mask, target)
+    bounds = prepared.bounds[target_name]
+    unit = _target_unit(run, scores)
+    return Comparison(
+        subject=subject,
+        why=why,
+        task=table.task,
+        planes=planes,
+        spacing=(spacing[0], spacing[1], spacing[2]),
+        sources={name: _cut(planes, prepared.volume(name)) for name in sources},
+        target=_cut(planes, target),
+        target_name=target_name,
+        panels=tuple(
+            _panel(run, table, row, planes, target.shape, cells, scores) for row in table.rows
+        ),
+        scale=float(bounds.high - bounds.low) if unit else 1.0,
+        unit=unit,
+        scored=first.region_name,
+    )
+
+
+def _modalities(task: str) -> tuple[list[str], str]:
+    sources, _, target = task.partition("->")
+    return [name.strip() for name in sources.split("+")], target.strip()
+
+
+def _target_unit(run: RunFolder, scores: pd.DataFrame) -> str:
+    declared = [name for name, info in run.metrics.items() if info.get("unit") == "target"]
+    units = scores.loc[scores["metric"].isin(declared), "unit"]
+    return next((str(unit) for unit in units if unit), "")
+
+
+def _planes(label: Any, mask: Any, target: FloatArray) -> tuple[Plane, ...]:
+    inside = np.asarray(mask).astype(bool)
+    inside = inside if inside.any() else np.ones(target.shape, dtype=bool)
+    where = np.nonzero(inside)
+    shown = None if label is None else np.asarray(label) > 0
+    windows, indices = [], []
+    for axis in range(3):
+        low, high = int(where[axis].min()), int(where[axis].max()) + 1
+        windows.append(slice(max(0, low - _MARGIN), min(target.shape[axis], high + _MARGIN)))
+        if shown is not None and shown.any():
+            others = tuple(other for other in range(3) if other != axis)
+            indices.append(int(shown.sum(axis=others).argmax()))
+        else:
+            indices.append(int(np.median(where[axis])))
+    return tuple(
+        Plane(name, normal, indices[normal], across, up, (windows[up], windows[across]))
+        for name, normal, across, up in _PLANES
+    )
+
+
+def _cut(planes: Sequence[Plane], volume: npt.NDArray[Any]) -> tuple[FloatArray, ...]:
+    return tuple(np.array(plane.cut(volume), dtype=np.float32) for plane in planes)
+
+
+def _panel(
+    run: RunFolder,
+    table: Table,
+    row: Row,
+    planes: Sequence[Plane],
+    shape: tuple[int, ...],
+    cells: pd.DataFrame,
+    scores: pd.DataFrame,
+) -> Panel:
+    subject = str(scores["subject"].iloc[0])
+    done = cells[(cells["method"] == row.method) & (cells["state"] == "done")]
+    if done.empty:
+        return Panel(row.label, (), (), table.progress.methods[row.method].mark)
+    cell = done.sort_values("seed").iloc[0]
+    file = run.path / cell["predict_dir"] / f"{subject}.npy"
+    if not cell["predict_dir"] or not file.is_file():
+        return Panel(row.label, (), (), NOT_AVAILABLE)
+    volume = _load(file, shape)
+    mine = scores[(scores["method"] == row.method) & (scores["seed"] == cell["seed"])]
+    shown = [column for column in table.columns if column.region == table.columns[0].region]
+    texts = []
+    for column in shown[:_TITLE_METRICS]:
+        found = mine[(mine["metric"] == column.metric) & (mine["region"] == column.region)]
+        if len(found) and np.isfinite(found["value"].iloc[0]):
+            unit = f" {column.unit}" if column.unit else ""
+            texts.append(f"{column.label} {column.format(float(found['value'].iloc[0]))}{unit}")
+    return Panel(row.label, tuple(texts), _cut(planes, volume), baseline=row.baseline)
+
+
+def _load(file: Path, shape: tuple[int, ...]) -> npt.NDArray[Any]:
+    try:
+        volume: npt.NDArray[Any] = np.load(file, mmap_mode="r")
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"{file} cannot be read: {error}",
+            "delete it and repeat the `synthbench run` command; nothing is trained again",
+        ) from error
+    if volume.shape != shape:
+        raise DataError(
+            f"{file} has shape {volume.shape}, the target {shape}",
+            "it belongs to another grid; repeat the `synthbench run` command",
+        )
+    return volume

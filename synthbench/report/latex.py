@@ -1,0 +1,150 @@
+"""Renders a table as LaTeX with booktabs rules, ready for ``\\input``."""
+
+from __future__ import annotations
+
+import math
+import re
+from itertools import groupby
+
+from synthbench.report.caption import WORSE_MARK, caption, definitions
+from synthbench.report.notes import notes, provenance
+from synthbench.report.run_folder import RunFolder, short_name
+from synthbench.report.tables import Cell, Row, Table
+
+#: Columns that fit into one column of a two-column paper.
+_NARROW = 3
+_CHARACTERS = str.maketrans(
+    {
+        "\\": r"\textbackslash{}",
+        "{": r"\{",
+        "}": r"\}",
+        "$": r"\$",
+        "&": r"\&",
+        "#": r"\#",
+        "%": r"\%",
+        "_": r"\_",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "<": r"\textless{}",
+        ">": r"\textgreater{}",
+        "|": r"\textbar{}",
+        '"': "''",
+        "`": r"\textasciigrave{}",
+        "\0": "{}",
+        # pdfTeX knows no glyph for these.
+        "±": r"$\pm$",
+        "×": r"$\times$",  # noqa: RUF001
+        "·": r"$\cdot$",
+        "→": r"$\rightarrow$",
+        "↑": r"$\uparrow$",
+        "↓": r"$\downarrow$",
+        "†": r"$\dagger$",
+        "≤": r"$\leq$",
+        "≥": r"$\geq$",
+        "−": r"$-$",  # noqa: RUF001
+        "√": r"$\surd$",
+        "Σ": r"$\Sigma$",
+        "α": r"$\alpha$",  # noqa: RUF001
+        "β": r"$\beta$",
+        "γ": r"$\gamma$",  # noqa: RUF001
+        "λ": r"$\lambda$",
+        "μ": r"$\mu$",
+        "σ": r"$\sigma$",  # noqa: RUF001
+        "²": r"\textsuperscript{2}",
+        "³": r"\textsuperscript{3}",
+        "°": r"\textdegree{}",
+        "…": r"\ldots{}",
+        "—": "---",
+        "–": "--",  # noqa: RUF001
+    }
+)
+
+
+def escape(text: str) -> str:
+    """Make a name or sentence print as it is, in one line."""
+    # Two hyphens in a row would become a dash.
+    return " ".join(text.split()).replace("--", "-\0-").translate(_CHARACTERS)
+
+
+def render(table: Table, run: RunFolder) -> str:
+    """Render a ``table`` environment with caption, notes and definitions.
+
+    Args:
+        table: The table.
+        run: The run it comes from.
+
+    Returns:
+        LaTeX that needs the packages booktabs and graphicx, with the run's command and versions
+        as comments.
+    """
+    baselines = [row for row in table.rows if row.baseline]
+    trained = [row for row in table.rows if not row.baseline]
+    blocks = [block for block in (baselines, trained) if block]
+    below = [*notes(table, run), *definitions(table)]
+    label = re.sub("[^A-Za-z0-9]+", "-", f"{short_name(table.dataset)} {table.task}")
+    # In a two-column paper, a wide table spans both columns.
+    environment = "table*" if len(table.columns) > _NARROW else "table"
+    lines = [
+        *(f"% {' '.join(line.split())}" for line in provenance(run)),
+        r"% Needs \usepackage{booktabs,graphicx}",
+        rf"\begin{{{environment}}}[tbp]",
+        r"\centering",
+        rf"\caption{{{escape(caption(table, run))}}}",
+        rf"\label{{tab:{label}}}",
+        r"\small",
+        r"\setlength{\tabcolsep}{4pt}",
+        # Shrinks a table that is wider than the text, and no other.
+        r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
+        rf"\begin{{tabular}}{{l{'r' * len(table.columns)}}}",
+        r"\toprule",
+        *_header(table),
+        r"\midrule",
+    ]
+    for number, block in enumerate(blocks):
+        lines += [r"\midrule"] if number else []
+        lines += [_row(row, table) for row in block]
+    sizes = [str(table.n(index) or "--") for index in range(len(table.columns))]
+    lines += [
+        r"\midrule",
+        " & ".join([r"$n$", *sizes]) + r" \\",
+        r"\bottomrule",
+        r"\end{tabular}}",
+        r"\par\smallskip",
+        r"\begin{minipage}{\linewidth}\footnotesize\raggedright",
+        *(rf"{escape(line)}\par" for line in below),
+        r"\end{minipage}",
+        rf"\end{{{environment}}}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _header(table: Table) -> list[str]:
+    regions, rules, start = [""], [], 2
+    for name, group in groupby(table.columns, key=lambda column: column.region_name):
+        width = len(list(group))
+        regions.append(rf"\multicolumn{{{width}}}{{c}}{{{escape(name)}}}")
+        rules.append(rf"\cmidrule(lr){{{start}-{start + width - 1}}}")
+        start += width
+    titles = ["method", *(escape(column.title) for column in table.columns)]
+    return [" & ".join(regions) + r" \\", "".join(rules), " & ".join(titles) + r" \\"]
+
+
+def _row(row: Row, table: Table) -> str:
+    cells = [_cell(cell, table, index) for index, cell in enumerate(row.cells)]
+    return " & ".join([escape(row.label), *cells]) + r" \\"
+
+
+def _cell(cell: Cell, table: Table, index: int) -> str:
+    if cell.state:
+        return cell.state if cell.state == "--" else escape(cell.state)
+    column = table.columns[index]
+    mean = column.format(cell.mean)
+    mean = {1: rf"\textbf{{{mean}}}", 2: rf"\underline{{{mean}}}"}.get(cell.rank, mean)
+    spread = "" if math.isnan(cell.sd) else rf" $\pm$ {column.format(cell.sd)}"
+    size = "" if cell.ranked else f" ($n = {cell.n}$)"
+    # As wide as the mark, so that the digits of a column stay in line.
+    mark = escape(WORSE_MARK)
+    mark = (
+        rf"\textsuperscript{{{mark}}}" if cell.worse else rf"\phantom{{\textsuperscript{{{mark}}}}}"
+    )
+    return mean + spread + size + mark

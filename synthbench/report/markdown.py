@@ -1,0 +1,88 @@
+"""Renders a table as GitHub-flavoured markdown that also reads well in a terminal."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+
+from synthbench.report.caption import WORSE_MARK, caption, definitions, title
+from synthbench.report.notes import notes, provenance
+from synthbench.report.run_folder import RunFolder
+from synthbench.report.tables import Cell, Table
+
+_SPECIAL = re.compile(r"([\\`*|<>\[\]~$])")
+# An underscore inside a word is literal in GitHub's markdown; only the others need a backslash.
+_LONE_UNDERSCORE = re.compile(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
+_ENTITY = re.compile(r"&(?=#?\w+;)")
+
+
+def escape(text: str) -> str:
+    """Make a name or sentence print as it is, in one line."""
+    text = _ENTITY.sub("&amp;", " ".join(text.split()))
+    return _LONE_UNDERSCORE.sub(r"\\_", _SPECIAL.sub(r"\\\1", text))
+
+
+def render(table: Table, run: RunFolder) -> str:
+    """Render title, table, caption, notes and definitions.
+
+    Args:
+        table: The table.
+        run: The run it comes from.
+
+    Returns:
+        Markdown, ending in a newline.
+    """
+    several = len({column.region for column in table.columns}) > 1
+    header = ["method"] + [
+        escape(column.title + (f", {column.region_name}" if several else ""))
+        for column in table.columns
+    ]
+    body = [
+        [escape(row.label)] + [_cell(cell, table, index) for index, cell in enumerate(row.cells)]
+        for row in table.rows
+    ]
+    sizes = ["n"] + [str(table.n(index) or "--") for index in range(len(table.columns))]
+    lines = [f"### {escape(title(table))}", ""]
+    lines += _aligned([header, *body, sizes])
+    lines += ["", escape(caption(table, run))]
+    remarks = notes(table, run)
+    if remarks:
+        lines += ["", "Notes", ""] + [f"- {escape(note)}" for note in remarks]
+    lines += ["", "Definitions", ""] + [f"- {escape(line)}" for line in definitions(table)]
+    return "\n".join(lines) + "\n"
+
+
+def appendix(run: RunFolder, figures: Sequence[str]) -> str:
+    """Render figures and provenance, for a file that stands on its own.
+
+    Args:
+        run: The run.
+        figures: File names beside the markdown file.
+    """
+    lines = [f"![Source, target, every method and its error map]({name})\n" for name in figures]
+    lines += ["### Made by\n", *(f"- {escape(line)}" for line in provenance(run))]
+    return "\n" + "\n".join(lines) + "\n"
+
+
+def _cell(cell: Cell, table: Table, index: int) -> str:
+    if cell.state:
+        return escape(cell.state)
+    column = table.columns[index]
+    text = column.format(cell.mean)
+    if not math.isnan(cell.sd):
+        text += f" ± {column.format(cell.sd)}"
+    text = {1: f"**{text}**", 2: f"<ins>{text}</ins>"}.get(cell.rank, text)
+    if cell.worse:
+        text += f" {WORSE_MARK}"
+    return text if cell.ranked else f"{text} (n = {cell.n})"
+
+
+def _aligned(rows: list[list[str]]) -> list[str]:
+    widths = [max(3, *(len(row[index]) for row in rows)) for index in range(len(rows[0]))]
+    lines = [
+        "| " + " | ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)) + " |"
+        for row in rows
+    ]
+    rule = ["-" * widths[0]] + ["-" * (width - 1) + ":" for width in widths[1:]]
+    return [lines[0], "| " + " | ".join(rule) + " |", *lines[1:]]

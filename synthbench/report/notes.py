@@ -1,0 +1,192 @@
+"""What a reader must know beside a table, one plain sentence each."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from synthbench import statistics
+from synthbench.report.caption import count, join
+from synthbench.report.columns import Column
+from synthbench.report.run_folder import RunFolder
+from synthbench.report.tables import Row, Table
+
+_LONGEST_MESSAGE = 200
+
+
+def notes(table: Table, run: RunFolder) -> list[str]:
+    """Say what the numbers alone would hide, the most important first."""
+    return [
+        *_progress(table),
+        *_failures(table),
+        *_lost_to_baselines(table),
+        *_power(table),
+        *_against_the_mean(table),
+        *_missing_values(table),
+        *_of_methods(table, run),
+        *(str(note) for note in run.info.get("notes") or ()),
+    ]
+
+
+def provenance(run: RunFolder) -> list[str]:
+    """Say what made the run: command, versions, hardware."""
+    lines = [f"Run: {run.name}, {run.info.get('created', 'date unknown')}"]
+    if run.info.get("command"):
+        lines.append(f"Command: {run.info['command']}")
+    versions = {"synthbench": run.info.get("synthbench_version"), **_mapping(run, "versions")}
+    named = [f"{name} {value}" for name, value in versions.items() if value]
+    if named:
+        lines.append(f"Versions: {', '.join(named)}")
+    hardware = _mapping(run, "hardware")
+    if hardware:
+        lines.append("Hardware: " + ", ".join(f"{key} {value}" for key, value in hardware.items()))
+    return lines
+
+
+def _mapping(run: RunFolder, key: str) -> dict[str, object]:
+    value = run.info.get(key)
+    return dict(value) if isinstance(value, dict) else {}
+
+
+def _progress(table: Table) -> list[str]:
+    state = table.progress
+    if state.finished == state.total:
+        return []
+    return [
+        f"PARTIAL TABLE: {state.finished} of {count(state.total, 'cell')} finished; "
+        "numbers, ranks and tests will change."
+    ]
+
+
+def _failures(table: Table) -> list[str]:
+    lines = []
+    for row in table.rows:
+        state = table.progress.methods[row.method]
+        broken = state.total - state.done - state.unfinished
+        if broken:
+            why = f": {_shorten(state.message)}" if state.message else ""
+            lines.append(
+                f"{row.label}: {broken} of {count(state.total, 'cell')} {state.mark}{why}."
+            )
+        partial = [cell.n for cell in row.cells if not cell.state and not cell.ranked]
+        of_subjects = any(not scores.of_sets for scores in table.scores)
+        if partial and of_subjects:
+            sizes = " to ".join(str(size) for size in sorted({min(partial), max(partial)}))
+            lines.append(
+                f"{row.label} lacks subjects that other methods have: its numbers stand for "
+                f"n = {sizes} and are neither ranked nor tested."
+            )
+        elif state.done and state.done < state.total:
+            lines.append(f"{row.label}: means over {state.done} of {count(state.total, 'cell')}.")
+    return lines
+
+
+def _lost_to_baselines(table: Table) -> list[str]:
+    lines = []
+    baselines = [row for row in table.rows if row.baseline]
+    for row in table.rows:
+        if row.baseline:
+            continue
+        lost: dict[str, list[str]] = {}
+        for baseline in baselines:
+            for index, column in enumerate(table.columns):
+                if _beats(column, row, baseline, index) is False:
+                    lost.setdefault(baseline.label, []).append(column.name)
+        if lost:
+            where = "; ".join(f"{label} in {join(names)}" for label, names in lost.items())
+            lines.append(f"{row.label} does not beat {where}.")
+    return lines
+
+
+def _beats(column: Column, row: Row, baseline: Row, index: int) -> bool | None:
+    """Whether a method's printed mean is better; ``None`` where the two cannot be compared."""
+    mine, floor = row.cells[index], baseline.cells[index]
+    if not (mine.ranked and floor.ranked):
+        return None
+    sign = 1 if column.higher_is_better else -1
+    return sign * float(column.format(mine.mean)) > sign * float(column.format(floor.mean))
+
+
+def _power(table: Table) -> list[str]:
+    ranked = [sum(row.cells[index].ranked for row in table.rows) for index in range(_width(table))]
+    if max(ranked, default=0) == 0:
+        return []
+    if max(ranked) == 1:
+        return ["One method only: nothing to rank or test."]
+    family = table.tested
+    sizes = [table.n(index) for index in range(_width(table)) if not table.scores[index].of_sets]
+    if not family:
+        return ["One subject only: no standard deviation and no test."] if 1 in sizes else []
+    # Holm is monotone in the raw p-values, so this is the best any data of this size could do.
+    smallest = np.array([cell.test.smallest_p for cell in family if cell.test])
+    reachable = statistics.holm(smallest)
+    hopeless = {
+        cell.test.n: (cell.test.smallest_p, float(floor))
+        for cell, floor in zip(family, reachable, strict=True)
+        if cell.test and floor > table.alpha
+    }
+    needed = statistics.pairs_needed(len(family), table.alpha)
+    return [
+        f"Cannot reach significance with n = {n}: the smallest possible p is {p:.3g}, after "
+        f"correction {floor:.3g}; at least {needed} subjects are needed for this table. A missing "
+        f"mark does not mean that methods are equal."
+        for n, (p, floor) in sorted(hopeless.items())
+    ]
+
+
+def _against_the_mean(table: Table) -> list[str]:
+    lines = []
+    for row in table.rows:
+        for index, (cell, column) in enumerate(zip(row.cells, table.columns, strict=True)):
+            best = table.best(index)
+            if cell.test and best and cell.p_adjusted <= table.alpha and not cell.worse:
+                lines.append(
+                    f"{row.label} has the worse mean in {column.name} yet is better than "
+                    f"{best.label} in most subjects (adjusted p = {cell.p_adjusted:.2g}): a few "
+                    "large losses decide the mean."
+                )
+    return lines
+
+
+def _missing_values(table: Table) -> list[str]:
+    """Group what evaluators flagged by method and reason."""
+    labels = {row.method: row.label for row in table.rows}
+    flagged: dict[tuple[str, str, str], dict[str, set[str]]] = {}
+    for column, scores in zip(table.columns, table.scores, strict=True):
+        for method, status, subject, detail in scores.details:
+            where = flagged.setdefault((method, status, detail), {})
+            where.setdefault(column.name, set()).add(subject)
+    lines = []
+    for (method, status, detail), where in flagged.items():
+        names = join(list(where))
+        most = max(len(subjects) for subjects in where.values())
+        why = f": {_shorten(detail)}" if detail else ""
+        lines.append(
+            f"{labels.get(method, method)}: {names} {status} in {count(most, 'subject')}{why}."
+        )
+    dropped = {
+        column.name: len(scores.units) - table.n(index)
+        for index, (column, scores) in enumerate(zip(table.columns, table.scores, strict=True))
+        if 0 < table.n(index) < len(scores.units)
+    }
+    if dropped:
+        listed = join([f"{count(number, 'case')} from {name}" for name, number in dropped.items()])
+        lines.append(f"Only cases with a value from every ranked method count; left out: {listed}.")
+    return lines
+
+
+def _of_methods(table: Table, run: RunFolder) -> list[str]:
+    lines = []
+    for row in table.rows:
+        text = str(run.methods.get(row.method, {}).get("notes") or "").strip()
+        if text:
+            lines.append(f"{row.label}: {text.rstrip('.')}.")
+    return lines
+
+
+def _width(table: Table) -> int:
+    return len(table.columns)
+
+
+def _shorten(text: str) -> str:
+    text = " ".join(text.split()).rstrip(".")
+    return text if len(text) <= _LONGEST_MESSAGE else text[: _LONGEST_MESSAGE - 1] + "…"

@@ -1,0 +1,203 @@
+"""Reads what a run left behind: ``run.json``, ``scores.csv`` and ``cells.csv``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from synthbench.api.errors import DataError, UsageError
+from synthbench.registry.names import did_you_mean
+from synthbench.store.paths import runs_root
+
+SCORE_COLUMNS = (
+    "dataset",
+    "task",
+    "method",
+    "fold",
+    "seed",
+    "subject",
+    "region",
+    "evaluator",
+    "metric",
+    "metric_version",
+    "value",
+    "unit",
+    "voxels",
+    "status",
+    "detail",
+)
+CELL_COLUMNS = ("dataset", "task", "method", "fold", "seed", "state", "message")
+#: States of a cell that has yet to give scores.
+UNFINISHED = ("pending", "running", "interrupted")
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """A run as written to disk.
+
+    Attributes:
+        path: The folder.
+        info: Content of ``run.json``.
+        scores: Rows of ``scores.csv``; empty while nothing is scored.
+        cells: Rows of ``cells.csv``, one a (dataset, task, method, fold, seed).
+    """
+
+    path: Path
+    info: Mapping[str, Any]
+    scores: pd.DataFrame
+    cells: pd.DataFrame
+
+    @classmethod
+    def load(cls, path: Path) -> RunFolder:
+        """Read a run folder.
+
+        Raises:
+            DataError: If it is not one, or a file in it is damaged.
+        """
+        try:
+            info = json.loads((path / "run.json").read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise DataError(
+                f"{path} is not a run folder: it has no run.json",
+                "give a run's name or folder; `synthbench run` makes one",
+            ) from None
+        except (OSError, ValueError) as error:
+            raise DataError(
+                f"{path / 'run.json'} cannot be read: {error}",
+                "repeat the `synthbench run` command: it rewrites the file, trains nothing again",
+            ) from error
+        scores = _read(path / "scores.csv", SCORE_COLUMNS, ("value", "voxels", "metric_version"))
+        cells = _read(path / "cells.csv", CELL_COLUMNS, ())
+        return cls(path=path, info=info, scores=scores, cells=cells)
+
+    @property
+    def name(self) -> str:
+        """The run's name."""
+        return str(self.info.get("name") or self.path.name)
+
+    @property
+    def methods(self) -> Mapping[str, Mapping[str, Any]]:
+        """What ``run.json`` says of each method, by canonical id."""
+        return self.info.get("methods") or {}
+
+    @property
+    def metrics(self) -> Mapping[str, Mapping[str, Any]]:
+        """What ``run.json`` says of each metric, by name, in the evaluators' order."""
+        return self.info.get("metrics") or {}
+
+    @property
+    def tasks(self) -> list[tuple[str, str]]:
+        """Every (dataset, task), in the order of the plan."""
+        return list(
+            dict.fromkeys(
+                pair
+                for table in (self.cells, self.scores)
+                for pair in zip(table["dataset"], table["task"], strict=True)
+            )
+        )
+
+    def method_order(self, dataset: str, task: str) -> list[str]:
+        """Methods of a task in the order of the plan, baselines first."""
+        found = list(
+            dict.fromkeys(
+                method
+                for table in (self.cells, self.scores)
+                for method in of_task(table, dataset, task)["method"]
+            )
+        )
+        return sorted(found, key=lambda method: not self.is_baseline(method))
+
+    def patients(self, dataset: str) -> Mapping[str, str]:
+        """Patient of each subject that is one of several sessions; empty where none is."""
+        return (self.info.get("patients") or {}).get(dataset) or {}
+
+    def is_baseline(self, method: str) -> bool:
+        """Whether a method is a floor that every trained one must beat."""
+        return bool(self.methods.get(method, {}).get("baseline"))
+
+    def label(self, method: str) -> str:
+        """A method's name as printed."""
+        return str(self.methods.get(method, {}).get("label") or short_name(method))
+
+
+def of_task(table: pd.DataFrame, dataset: str, task: str) -> pd.DataFrame:
+    """Rows of one task on one dataset."""
+    return table[(table["dataset"] == dataset) & (table["task"] == task)]
+
+
+def short_name(identifier: str) -> str:
+    """Drop the owner from a built-in's id: ``core/phantom`` is ``phantom``."""
+    return identifier.removeprefix("core/")
+
+
+def find_run(root: Path, run: str | None) -> Path:
+    """Find a run's folder.
+
+    Args:
+        root: The output folder, which holds ``runs/``.
+        run: A run's name, a path to its folder, or ``None`` for the latest.
+
+    Raises:
+        DataError: If there is no run at all.
+        UsageError: If there is none of that name; suggests the nearest.
+    """
+    folder = runs_root(root)
+    runs = sorted(folder.glob("*/run.json"))
+    if run is not None:
+        for candidate in (folder / run, Path(run).expanduser()):
+            if (candidate / "run.json").is_file():
+                return candidate
+        if Path(run).expanduser().is_dir():
+            raise DataError(
+                f"{run} is not a run folder: it has no run.json",
+                "give a run's name or folder; `synthbench run` makes one",
+            )
+    if not runs:
+        raise DataError(
+            f"no run in {folder}",
+            "start one with `synthbench run`, or name the output folder with --output",
+        )
+    if run is None:
+        return max(runs, key=lambda path: (_created(path), path.stat().st_mtime)).parent
+    names = [path.parent.name for path in runs]
+    raise UsageError(
+        f"there is no run {run!r} in {folder}",
+        did_you_mean(run, names, otherwise=f"there is {', '.join(names[-3:])}"),
+    )
+
+
+def _created(path: Path) -> str:
+    try:
+        return str(json.loads(path.read_text(encoding="utf-8")).get("created", ""))
+    except (OSError, ValueError, AttributeError):
+        return ""
+
+
+def _read(path: Path, columns: tuple[str, ...], numbers: tuple[str, ...]) -> pd.DataFrame:
+    if not path.is_file():
+        table = pd.DataFrame({column: pd.Series(dtype=str) for column in columns})
+    else:
+        try:
+            # All as text first: a subject may be called "007" or "NA".
+            table = pd.read_csv(path, dtype=str, keep_default_na=False)
+        except (OSError, ValueError) as error:
+            raise DataError(
+                f"{path} cannot be read: {error}",
+                "repeat the `synthbench run` command: it rebuilds the tables, trains nothing again",
+            ) from error
+    missing = [column for column in columns if column not in table.columns]
+    if missing:
+        raise DataError(
+            f"{path} has no column {', '.join(missing)}",
+            "repeat the `synthbench run` command: it rebuilds the tables, trains nothing again",
+        )
+    for column in ("fold", "seed"):
+        table[column] = pd.to_numeric(table[column], errors="coerce").fillna(0).astype(int)
+    for column in numbers:
+        table[column] = pd.to_numeric(table[column], errors="coerce").astype(float)
+    return table
