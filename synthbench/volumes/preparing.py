@@ -213,9 +213,11 @@ def _mask(subject: Subject, reference: _Reference) -> tuple[Volume, list[str]]:
         return Volume(mask & valid, volume.affine), []
     mask = foreground(volume.array) & valid
     share = float(mask.mean())
-    warnings = [f"no mask in the dataset: derived from {reference.name}"]
+    warnings = [f"no foreground mask in the dataset, derived from the source: {reference.name}"]
     if not 0.01 < share < 0.99:
-        warnings.append(f"the derived mask covers {share:.1%} of the volume: look at it")
+        warnings.append(
+            f"the derived foreground is implausible: it covers {share:.1%} of the volume"
+        )
     return Volume(mask, volume.affine), warnings
 
 

@@ -45,9 +45,19 @@ def test_a_given_mask_is_used_and_a_derived_one_is_mentioned(tmp_path: Path) -> 
     given[2:5, 3:6, 4:7] = 1
     masked = replace(plain, id="B", mask=save(tmp_path / "mask.nii.gz", given))
     found = prepared([plain, masked], tmp_path / "out")
-    assert "derived from t1 of subject A" in found["A"].warnings[0]
+    assert "derived from the source: t1 of subject A" in found["A"].warnings[0]
     assert found["B"].warnings == []
     np.testing.assert_array_equal(found["B"].mask, given)
+
+
+def test_the_foreground_is_cut_to_where_every_modality_holds_data(tmp_path: Path) -> None:
+    plain = subject(tmp_path)
+    valid = np.zeros((20, 24, 18), dtype=np.uint8)
+    valid[:, :12] = 1
+    cut = replace(plain, id="B", valid=save(tmp_path / "valid.nii.gz", valid))
+    found = prepared([plain, cut], tmp_path / "out")
+    np.testing.assert_array_equal(found["B"].mask, found["A"].mask & (valid > 0))
+    assert 0 < found["B"].mask.sum() < found["A"].mask.sum()
 
 
 def test_regions_come_from_the_dataset_or_from_the_values_found(tmp_path: Path) -> None:

@@ -1,0 +1,132 @@
+"""``synthbench report``: tables and a comparison figure from a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from synthbench.report.run_folder import RunFolder
+    from synthbench.report.tables import Table
+
+_SUFFIXES = {"markdown": "md", "latex": "tex", "csv": "csv"}
+
+
+def _names(_: click.Context, __: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+    """Split ``a,b c`` given once or several times."""
+    return tuple(name for text in value for name in text.replace(",", " ").split())
+
+
+@click.command("report")
+@click.argument("run", required=False)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(sorted(_SUFFIXES)),
+    default="markdown",
+    show_default=True,
+    help="How to print the table.",
+)
+@click.option(
+    "--metrics",
+    multiple=True,
+    callback=_names,
+    help="Metrics by name or pattern, or all.  [default: the first four of each evaluator]",
+)
+@click.option(
+    "--regions",
+    multiple=True,
+    callback=_names,
+    help="foreground, whole, a label region, or all.  [default: foreground, and whole in brief]",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Also write table, caption and figure into this folder.",
+)
+@click.option("--subject", help="Subject of the figure.  [default: the most ordinary one]")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder with all results.  [default: $SYNTHBENCH_OUTPUT or ./synthbench-output]",
+)
+def command(
+    run: str | None,
+    form: str,
+    metrics: tuple[str, ...],
+    regions: tuple[str, ...],
+    out: Path | None,
+    subject: str | None,
+    output: Path | None,
+) -> None:
+    """Print the table of a run, with significance tests.
+
+    RUN is a run's name or folder; by default the latest run. A run still in progress gives a
+    partial table, which says so.
+    """
+    from synthbench.report import latex, markdown, tidy
+    from synthbench.report.caption import caption
+    from synthbench.report.run_folder import RunFolder, find_run
+    from synthbench.report.tables import build_tables
+    from synthbench.store.atomic import write_text
+    from synthbench.store.paths import output_root
+
+    folder = RunFolder.load(find_run(output_root(output), run))
+    tables = build_tables(folder, metrics=metrics, regions=regions)
+    if form == "csv":
+        text = tidy.render(tables)
+    else:
+        render = markdown.render if form == "markdown" else latex.render
+        text = "\n".join(render(table, folder) for table in tables)
+    click.echo(text, nl=False)
+    if out is None:
+        return
+    figures = [
+        figure
+        for number, table in enumerate(tables, start=1)
+        if (figure := _draw(folder, table, subject, out, number if len(tables) > 1 else 0))
+    ]
+    if form == "markdown":
+        text += markdown.appendix(folder, figures)
+    written = [out / f"table.{_SUFFIXES[form]}", out / "caption.txt"]
+    write_text(written[0], text)
+    write_text(written[1], "\n".join(f"{caption(table, folder)}\n" for table in tables))
+    names = ", ".join(str(path) for path in [*written, *(out / name for name in figures)])
+    click.echo(f"\nwrote {names}", err=True)
+
+
+def print_run(run: Path) -> None:
+    """Print a run's tables as markdown.
+
+    Args:
+        run: The run's folder.
+    """
+    from synthbench.report import markdown
+    from synthbench.report.run_folder import RunFolder
+    from synthbench.report.tables import build_tables
+
+    folder = RunFolder.load(run)
+    click.echo("\n".join(markdown.render(table, folder) for table in build_tables(folder)))
+
+
+def _draw(run: RunFolder, table: Table, subject: str | None, out: Path, number: int) -> str:
+    """Draw the figure of one task; a table without a figure is still worth having."""
+    from synthbench.api.errors import DataError, UsageError
+    from synthbench.report.comparison import load_comparison
+    from synthbench.report.figure import draw
+
+    name = f"figure_{number}.png" if number else "figure.png"
+    try:
+        draw(load_comparison(run, table, subject), out / name)
+    except DataError as error:
+        click.echo(f"no figure of {table.task}: {error.message}", err=True)
+        return ""
+    except UsageError as error:
+        # With several tasks, a subject need not be in all of them.
+        if not number:
+            raise
+        click.echo(f"no figure of {table.task}: {error.message}", err=True)
+        return ""
+    return name

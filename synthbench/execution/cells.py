@@ -1,0 +1,134 @@
+"""Cells and prepared datasets, as data that travels to a worker."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from synthbench.api import Intensity
+from synthbench.store.atomic import read_json, write_json
+from synthbench.store.stage import StageFolder
+
+#: How a cell ended; only ``done`` counts as a result.
+State = Literal["done", "failed", "oom", "timeout", "killed", "interrupted", "blocked"]
+
+
+@dataclass(frozen=True)
+class PrepJob:
+    """A dataset to be prepared for one task.
+
+    Attributes:
+        dataset: Canonical dataset id.
+        root: Its folder, or ``None`` when it is made on the fly.
+        params: Parameters of the reader.
+        source: Source modalities.
+        target: Target modality.
+        intensities: Intensity model of each modality, as fields of ``Intensity``.
+        subjects: Ids of the subjects to prepare.
+        spacing: Voxel size in mm, or ``None``.
+        payload: What determines the prepared volumes.
+    """
+
+    dataset: str
+    root: str | None
+    params: dict[str, Any]
+    source: tuple[str, ...]
+    target: str
+    intensities: dict[str, dict[str, Any]]
+    subjects: tuple[str, ...]
+    spacing: float | tuple[float, float, float] | None
+    payload: dict[str, Any]
+
+    def intensity(self, modality: str) -> Intensity:
+        """Intensity model of one modality."""
+        return Intensity(**self.intensities[modality])
+
+    def stage(self, store: Path) -> StageFolder:
+        """Its folder in the store."""
+        return StageFolder(store, "prep", self.payload)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One method on one task, fold and seed.
+
+    Attributes:
+        label: Unique and readable, also its folder below ``cells/``.
+        dataset: Canonical dataset id.
+        task: ``source -> target``.
+        method: Canonical method id.
+        fold: Number of the fold.
+        seed: Seed of training.
+        prep: Name of its ``PrepJob`` file in the run folder.
+        recipe: Resolved recipe.
+        components: Provenance of the components.
+        train: Training subjects.
+        test: Test subjects.
+        payloads: Payload by stage; ``score/<evaluator id>`` for each evaluator.
+        blocked: Reason and hint when it cannot run.
+    """
+
+    label: str
+    dataset: str
+    task: str
+    method: str
+    fold: int
+    seed: int
+    prep: str
+    recipe: dict[str, Any]
+    components: tuple[dict[str, Any], ...]
+    train: tuple[str, ...]
+    test: tuple[str, ...]
+    payloads: dict[str, dict[str, Any]] = field(default_factory=dict)
+    blocked: tuple[str, str] | None = None
+
+    def facts(self) -> dict[str, Any]:
+        """What lifecycle hooks and tables call this cell."""
+        return {
+            "label": self.label,
+            "dataset": self.dataset,
+            "task": self.task,
+            "method": self.method,
+            "fold": self.fold,
+            "seed": self.seed,
+        }
+
+    def stage(self, store: Path, name: str) -> StageFolder:
+        """The folder of one of its stages; ``name`` is a key of ``payloads``."""
+        return StageFolder(store, name.split("/")[0], self.payloads[name])  # type: ignore[arg-type]
+
+    @property
+    def evaluators(self) -> list[str]:
+        """Ids of its evaluators."""
+        return [name.removeprefix("score/") for name in self.payloads if name.startswith("score/")]
+
+    def finished(self, store: Path) -> bool:
+        """Whether every stage is done."""
+        return not self.blocked and all(
+            self.stage(store, name).record is not None for name in self.payloads
+        )
+
+
+def write_job(path: Path, job: Cell | PrepJob) -> None:
+    """Write a cell or prep job for a worker."""
+    write_json(path, asdict(job))
+
+
+def _tuples(data: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {
+        **data,
+        **{name: tuple(data[name]) for name in names if isinstance(data[name], list)},
+    }
+
+
+def read_cell(folder: Path) -> Cell:
+    """Read a cell from its folder in a run."""
+    return Cell(
+        **_tuples(read_json(folder / "cell.json"), "components", "train", "test", "blocked")
+    )
+
+
+def read_prep(path: Path) -> PrepJob:
+    """Read a prep job."""
+    return PrepJob(**_tuples(read_json(path), "source", "subjects", "spacing"))

@@ -1,0 +1,64 @@
+"""Versions and hardware, recorded with every result (never part of a key)."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import psutil
+
+_PACKAGES = ("torch", "monai", "numpy", "scipy", "scikit-image", "nibabel", "pandas", "nilearn")
+
+
+def versions() -> dict[str, str]:
+    """Installed versions of what results depend on."""
+    found = {"python": platform.python_version(), "synthbench": version("synthbench")}
+    for name in _PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def hardware() -> dict[str, Any]:
+    """Processor, memory and GPUs of this machine."""
+    return {
+        "cpu": _processor(),
+        "cores": len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else os.cpu_count(),
+        "memory_gb": round(psutil.virtual_memory().total / 1e9, 1),
+        "gpus": [name for _, name in gpus()],
+        "system": f"{platform.system()} {platform.machine()}",
+    }
+
+
+def gpus() -> list[tuple[str, str]]:
+    """UUID and name of every NVIDIA GPU, asked of the driver so that torch stays unimported."""
+    try:
+        listing = subprocess.run(
+            ["nvidia-smi", "--query-gpu=uuid,name", "--format=csv,noheader"],
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=True,
+        ).stdout
+    except (OSError, subprocess.SubprocessError):
+        return []
+    rows = [line.split(",", 1) for line in listing.splitlines() if "," in line]
+    return [(uuid.strip(), name.strip()) for uuid, name in rows]
+
+
+def _processor() -> str:
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:  # noqa: PTH123 - not a real file
+            for line in file:
+                if line.startswith("model name"):
+                    return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()

@@ -1,0 +1,180 @@
+"""A method made ready to run: its recipe resolved, its components found and checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from synthbench.api import MethodSpec, Recipe, SynthbenchError, UsageError
+from synthbench.api.recipe import Preset
+from synthbench.registry import Entry, Kind, Registry
+from synthbench.registry.names import did_you_mean
+from synthbench.registry.recipes import recipe_of, with_changes
+from synthbench.suite import MethodChoice, Suite
+
+
+@dataclass(frozen=True)
+class Method:
+    """A method as one run uses it.
+
+    Attributes:
+        id: Canonical id; a suite's own methods are ``suite/<name>``.
+        label: Short name for tables.
+        spec: What its plugin declared (for a suite's own method, its base's).
+        recipe: Resolved: preset and changes applied, canonical component ids.
+        components: What determines the trained weights beside the recipe, for the key.
+        blocked: Why it cannot run, and what to do; empty when it can.
+    """
+
+    id: str
+    label: str
+    spec: MethodSpec
+    recipe: Recipe
+    components: tuple[dict[str, Any], ...]
+    blocked: tuple[str, str] | None = None
+
+
+def resolve_methods(registry: Registry, suite: Suite, sources: int) -> list[Method]:
+    """Resolve every method a suite asks for.
+
+    Args:
+        registry: Where methods and components are found.
+        suite: The suite.
+        sources: Number of source modalities of the task.
+
+    Raises:
+        UsageError: For unknown names, or ``set_for`` a method that is not selected.
+    """
+    chosen: dict[str, tuple[str, Entry, Mapping[str, Any]]] = {}
+    for choice in suite.methods:
+        if isinstance(choice, MethodChoice):
+            base = registry.get("methods", choice.base)
+            chosen[f"suite/{choice.name}"] = (choice.name, base, choice.set)
+        else:
+            for entry in registry.select("methods", [choice]):
+                chosen.setdefault(entry.id, (entry.name, entry, {}))
+    for name in suite.set_for:
+        if not any(name in (identity, label) for identity, (label, _, _) in chosen.items()):
+            selected = [label for label, _, _ in chosen.values()]
+            raise UsageError(
+                f"--set {name}...: {name!r} is neither a recipe field nor a selected method",
+                did_you_mean(
+                    name, [*Recipe.model_fields, *selected], f"selected: {', '.join(selected)}"
+                ),
+            )
+    labels = [label for label, _, _ in chosen.values()]
+    methods = []
+    for identity, (label, entry, own) in chosen.items():
+        changes = {
+            **suite.set,
+            **own,
+            **suite.set_for.get(label, {}),
+            **suite.set_for.get(identity, {}),
+        }
+        shown = label if labels.count(label) == 1 else identity
+        methods.append(_resolve(registry, identity, shown, entry, suite.preset, changes, sources))
+    return methods
+
+
+def _resolve(
+    registry: Registry,
+    identity: str,
+    label: str,
+    entry: Entry,
+    preset: Preset,
+    changes: Mapping[str, Any],
+    sources: int,
+) -> Method:
+    assert isinstance(entry.spec, MethodSpec)
+    recipe = with_changes(recipe_of(entry.spec, preset), changes, what=label)
+    blocked = None
+    components: tuple[dict[str, Any], ...] = ()
+    try:
+        recipe, used = _canonical(registry, recipe, entry.owner)
+        blocked = _unfit(used, sources) or _missing(used)
+        components = tuple(
+            {
+                "kind": kind,
+                "id": found.id,
+                "code_version": getattr(found.spec, "code_version", 1),
+                "sources": found.editable_digest,
+            }
+            for kind, found, _ in used
+        )
+    except SynthbenchError as error:  # one method's broken part must not stop the others
+        blocked = (error.message, error.hint)
+    return Method(identity, label, entry.spec, recipe, components, blocked)
+
+
+_Used = list[tuple[Kind, Entry, Mapping[str, Any]]]
+
+
+def _canonical(registry: Registry, recipe: Recipe, owner: str) -> tuple[Recipe, _Used]:
+    """Replace short component names by canonical ids, the method's own plugin first."""
+    used: _Used = []
+
+    def find(kind: Kind, name: str, params: Mapping[str, Any]) -> str:
+        entry = registry.get(kind, name, owner=owner)
+        used.append((kind, entry, params))
+        return entry.id
+
+    part = recipe.translator
+    data = recipe.model_dump(exclude_unset=True)
+    data["translator"] = {
+        "name": find("translators", part.name, part.params),
+        "params": part.params,
+    }
+    data["discriminators"] = [
+        {
+            **term.model_dump(exclude_unset=True),
+            "name": find("discriminators", term.name, term.params),
+            "adversarial": {
+                "name": find("losses", term.adversarial.name, term.adversarial.params),
+                "params": term.adversarial.params,
+            },
+        }
+        for term in recipe.discriminators
+    ]
+    data["losses"] = [
+        {**term.model_dump(exclude_unset=True), "name": find("losses", term.name, term.params)}
+        for term in recipe.losses
+    ]
+    return Recipe.model_validate(data), used
+
+
+def _unfit(used: _Used, sources: int) -> tuple[str, str] | None:
+    """Say why components do not fit the task or each other."""
+    discriminators = [entry for kind, entry, _ in used if kind == "discriminators"]
+    pair: Entry | None = None
+    for kind, entry, _ in used:
+        spec: Any = entry.spec
+        if kind == "translators" and spec.max_sources is not None and sources > spec.max_sources:
+            return (
+                f"{entry.id} takes at most {spec.max_sources} source modality(ies), not {sources}",
+                "leave it out, or give it fewer sources",
+            )
+        if kind == "discriminators":
+            pair = entry  # the adversarial pair listed next belongs to it
+        if kind != "losses":
+            continue
+        judges = [pair] if spec.adversarial and pair is not None else discriminators
+        for need in spec.needs:
+            if need == "discriminator" and not judges:
+                return f"{entry.id} needs a discriminator", "add one to the recipe"
+            lacking = [d.id for d in judges if not getattr(d.spec, need, True)]
+            if need in ("dense", "features") and (lacking or not judges):
+                which = " and ".join(lacking) or "the recipe"
+                what = "one logit a voxel" if need == "dense" else "intermediate features"
+                return (
+                    f"{entry.id} needs {what}, which {which} does not give",
+                    "combine it with another discriminator",
+                )
+    return None
+
+
+def _missing(used: _Used) -> tuple[str, str] | None:
+    for _, entry, params in used:
+        if lacking := entry.missing(params):
+            return lacking[0]
+    return None

@@ -1,0 +1,261 @@
+"""The work of the four stages; each fills its folder and returns the record to keep."""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from synthbench.api import Batch, Case, Recipe
+from synthbench.execution.cells import Cell, PrepJob
+from synthbench.execution.environment import versions
+from synthbench.registry import Registry
+from synthbench.registry.recipes import with_changes
+from synthbench.store.atomic import read_json, write_atomic, write_json
+from synthbench.volumes.intensity import Bounds
+from synthbench.volumes.prepared import Prepared
+
+Report = Callable[[Mapping[str, Any]], None]
+
+
+def run_prep(registry: Registry, job: PrepJob, folder: Path, report: Report) -> dict[str, Any]:
+    """Prepare a dataset's volumes for one task."""
+    from synthbench.volumes.preparing import prepare
+
+    started = time.monotonic()
+    dataset = registry.get("datasets", job.dataset).resolve()(**job.params)
+    root = None if job.root is None else Path(job.root)
+    by_id = {subject.id: subject for subject in dataset.subjects(root)}
+    modalities = (*job.source, job.target)
+    prepared = prepare(
+        [by_id[identity] for identity in job.subjects],
+        {modality: job.intensity(modality) for modality in modalities},
+        job.source,
+        spacing=job.spacing,
+        folder=folder,
+        regions=dataset.regions,
+        progress=lambda done, total: report(
+            {"stage": "prep", "step": done, "steps": total, "fraction": done / max(total, 1)}
+        ),
+    )
+    warnings = {i: prepared[i].warnings for i in prepared.subjects if prepared[i].warnings}
+    return {
+        "subjects": len(prepared.subjects),
+        "warnings": warnings,
+        "seconds": round(time.monotonic() - started, 3),
+        "versions": versions(),
+    }
+
+
+def run_train(
+    registry: Registry,
+    cell: Cell,
+    job: PrepJob,
+    prepared_folder: Path,
+    folder: Path,
+    report: Report,
+    should_stop: Callable[[], bool],
+    checkpoint_seconds: float,
+) -> dict[str, Any]:
+    """Train a cell's method, continuing from a checkpoint where there is one."""
+    from synthbench.training import checkpoint
+    from synthbench.training.engine import Engine, TrainingJob
+    from synthbench.training.precision import pick_device
+    from synthbench.volumes.patches import PatchSampler, whole
+
+    prepared = Prepared(prepared_folder)
+    recipe = Recipe.model_validate(cell.recipe)
+    write_json(folder / "model.json", model_card(cell, job, prepared, recipe))
+    device = str(pick_device())
+    warnings: list[str] = []
+
+    def sampler(patch: Any, batch: int, multiple: Any, seed: int) -> Callable[[int], Batch]:
+        drawing = PatchSampler(
+            prepared,
+            cell.train,
+            job.source,
+            job.target,
+            patch,
+            batch,
+            recipe.intensity,
+            multiple,
+            seed,
+            device=device,
+        )
+        warnings.extend(w for w in drawing.warnings if w not in warnings)
+        return drawing.batch
+
+    def volumes() -> Iterable[Batch]:
+        return (
+            whole(prepared[i], job.source, job.target, recipe.intensity, device=device)
+            for i in cell.train
+        )
+
+    engine = Engine(
+        registry,
+        TrainingJob(
+            recipe=recipe,
+            source_channels=len(job.source),
+            subjects=len(cell.train),
+            sampler=sampler,
+            volumes=volumes,
+            seed=cell.seed,
+            folder=folder,
+            override=lambda base, changes: with_changes(base, changes, what=cell.method),
+            report=lambda p: report({**p, "part": p.get("stage"), "stage": "train"}),
+            should_stop=should_stop,
+            checkpoint_seconds=checkpoint_seconds,
+        ),
+    )
+    record = engine.run()
+    checkpoint.clear(folder)
+    return {**record, "warnings": warnings, **_peaks(), "versions": versions()}
+
+
+def model_card(cell: Cell, job: PrepJob, prepared: Prepared, recipe: Recipe) -> dict[str, Any]:
+    """Everything `synthbench translate` needs beside the weights."""
+    fitted = [prepared[i].bounds[job.target] for i in cell.train]
+    return {
+        "method": cell.method,
+        "recipe": recipe.model_dump(mode="json"),
+        "components": list(cell.components),
+        "dataset": cell.dataset,
+        "source": list(job.source),
+        "target": job.target,
+        "intensities": job.intensities,
+        "spacing": list(job.spacing) if isinstance(job.spacing, tuple) else job.spacing,
+        # A new scan has no real target to take the bounds from: the training population's medians
+        # stand in, and are exact where the window is fixed (CT).
+        "target_bounds": {
+            "low": float(np.median([b.low for b in fitted])),
+            "high": float(np.median([b.high for b in fitted])),
+        },
+        "train_subjects": list(cell.train),
+        "seed": cell.seed,
+        "versions": versions(),
+    }
+
+
+def run_predict(
+    registry: Registry,
+    cell: Cell,
+    job: PrepJob,
+    prepared_folder: Path,
+    train_folder: Path,
+    folder: Path,
+    report: Report,
+) -> dict[str, Any]:
+    """Translate the test subjects: unit-range arrays for scoring, NIfTI in each one's own space."""
+    from synthbench.inference.translate import load_translator, translate
+    from synthbench.volumes.patches import whole
+    from synthbench.volumes.writing import write_prediction
+
+    prepared = Prepared(prepared_folder)
+    recipe = Recipe.model_validate(cell.recipe)
+    card = read_json(train_folder / "model.json")
+    bounds = Bounds(**card["target_bounds"])
+    integer = job.intensity(job.target).kind == "window"
+    translator = load_translator(registry, recipe, len(job.source), train_folder / "model.pt")
+    seconds: dict[str, float] = {}
+    for number, subject in enumerate(cell.test):
+        report(
+            {
+                "stage": "predict",
+                "step": number,
+                "steps": len(cell.test),
+                "fraction": number / len(cell.test),
+            }
+        )
+        started = time.monotonic()
+        batch = whole(prepared[subject], job.source, None, recipe.intensity)
+        unit = translate(translator, recipe, batch, cell.seed)
+        seconds[subject] = round(time.monotonic() - started, 4)
+
+        def save(path: Path, array: np.ndarray[Any, Any] = unit) -> None:
+            with path.open("wb") as file:  # given a name, numpy would append .npy to it
+                np.save(file, array)
+
+        write_atomic(folder / f"{subject}.npy", save)
+        write_prediction(
+            unit, prepared[subject], bounds, folder / f"{subject}.nii.gz", integer=integer
+        )
+    return {
+        "seconds": round(sum(seconds.values()), 3),
+        "seconds_by_subject": seconds,
+        **_peaks(),
+        "versions": versions(),
+    }
+
+
+def run_score(
+    registry: Registry,
+    cell: Cell,
+    job: PrepJob,
+    prepared_folder: Path,
+    predict_folder: Path,
+    evaluator: str,
+    folder: Path,
+    report: Report,
+) -> dict[str, Any]:
+    """Score a cell's predictions with one evaluator."""
+    started = time.monotonic()
+    entry = registry.get("evaluators", evaluator)
+    metric_versions = {metric.name: metric.version for metric in entry.spec.metrics}
+    prepared = Prepared(prepared_folder)
+    rows = []
+    for score in entry.resolve()().evaluate(_cases(cell, job, prepared, predict_folder, report)):
+        row = asdict(score)
+        row["metric_version"] = metric_versions[score.metric]
+        row["value"] = None if np.isnan(score.value) else float(score.value)
+        rows.append(row)
+    write_json(folder / "scores.json", rows)
+    return {
+        "rows": len(rows),
+        "seconds": round(time.monotonic() - started, 3),
+        "versions": versions(),
+    }
+
+
+def _cases(
+    cell: Cell, job: PrepJob, prepared: Prepared, predict_folder: Path, report: Report
+) -> Iterator[Case]:
+    intensity = job.intensity(job.target)
+    for number, identity in enumerate(cell.test):
+        report(
+            {
+                "stage": "score",
+                "step": number,
+                "steps": len(cell.test),
+                "fraction": number / len(cell.test),
+            }
+        )
+        subject = prepared[identity]
+        bounds = subject.bounds[job.target]
+        physical = intensity.kind == "window"
+        yield Case(
+            subject=identity,
+            prediction=np.load(predict_folder / f"{identity}.npy"),
+            target=np.asarray(subject.volume(job.target)),
+            source=np.stack([subject.volume(m) for m in job.source]),
+            mask=np.asarray(subject.mask),
+            regions=subject.region_masks(),
+            spacing=subject.spacing,
+            scale=bounds.high - bounds.low if physical else 1.0,
+            unit=intensity.unit if physical else "",
+        )
+
+
+def _peaks() -> dict[str, float]:
+    """Peak memory of this process so far, and of the GPU where one was used."""
+    rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    peaks = {"peak_rss_mb": round(rss / (1e6 if sys.platform == "darwin" else 1e3), 1)}
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available():
+        peaks["peak_vram_mb"] = round(torch.cuda.max_memory_allocated() / 1e6, 1)
+    return peaks

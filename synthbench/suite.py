@@ -1,0 +1,214 @@
+"""What to run: methods x datasets x tasks x folds x seeds, from a YAML file or the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from synthbench.api import DataError, UsageError
+from synthbench.api.recipe import Preset, Recipe
+from synthbench.registry.names import did_you_mean
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class TaskChoice(_Strict):
+    """Translate ``source`` modalities into ``target``."""
+
+    source: tuple[str, ...]
+    target: str
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_text(cls, value: Any) -> Any:
+        """Accept ``"t1,t2 -> flair"`` and a single source given as text."""
+        if isinstance(value, str):
+            sources, arrow, target = value.partition("->")
+            if not arrow:
+                raise ValueError(f"write a task as 'source -> target', not {value!r}")
+            return {"source": _names(sources), "target": target.strip()}
+        if isinstance(value, dict) and isinstance(value.get("source"), str):
+            return {**value, "source": _names(value["source"])}
+        return value
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        if (
+            not self.source
+            or self.target in self.source
+            or len(set(self.source)) < len(self.source)
+        ):
+            raise ValueError(f"source and target modalities must all differ: {self}")
+        return self
+
+    def __str__(self) -> str:
+        return f"{'+'.join(self.source)} -> {self.target}"
+
+
+class DatasetChoice(_Strict):
+    """A dataset, where it lies, and how its subjects are grouped.
+
+    Attributes:
+        name: Dataset id.
+        root: Its folder; see ``docs/datasets.md`` for where it is looked for otherwise.
+        params: The reader's own parameters.
+        tasks: Translations; none: the dataset's first default task.
+        group_pattern: Regular expression whose first group, matched on the subject id, names the
+            patient: sessions of one patient stay on one side of every split.
+        group_file: CSV with columns ``subject`` and ``patient`` that says the same.
+    """
+
+    name: str
+    root: Path | None = None
+    params: dict[str, Any] = Field(default_factory=dict)
+    tasks: tuple[TaskChoice, ...] = ()
+    group_pattern: str | None = None
+    group_file: Path | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_name(cls, value: Any) -> Any:
+        return {"name": value} if isinstance(value, str) else value
+
+
+class MethodChoice(_Strict):
+    """A method of the suite's own: an installed one with parts of its recipe changed."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
+    base: str
+    set: dict[str, Any] = Field(default_factory=dict)
+
+
+class SplitChoice(_Strict):
+    """How subjects are divided, always by patient.
+
+    Attributes:
+        kind: One hold-out, or every subject tested once in ``folds`` folds.
+        test: Fraction of patients held out.
+        folds: Number of folds.
+        seed: Seed of the shuffle.
+    """
+
+    kind: Literal["holdout", "kfold"] = "holdout"
+    test: float = Field(default=0.25, gt=0, lt=1)
+    folds: int = Field(default=5, ge=2)
+    seed: int = 0
+
+
+class Suite(_Strict):
+    """Everything a run is asked to do.
+
+    Attributes:
+        name: Prefix of the run's folder; made from datasets and preset when not given.
+        methods: Names, patterns, ``all``, or methods of the suite's own.
+        datasets: Datasets with their tasks.
+        preset: How far every recipe is scaled down.
+        split: Division into training and test subjects.
+        seeds: Seeds of training; each is a cell of its own.
+        spacing: Voxel size in mm to which volumes are resampled; none: as they are.
+        evaluators: Evaluators; none: the default ones.
+        set: Dotted recipe paths and values for every method.
+        set_for: The same for single methods, by name.
+    """
+
+    name: str = ""
+    methods: tuple[str | MethodChoice, ...] = ("all",)
+    datasets: tuple[DatasetChoice, ...] = ()
+    preset: Preset = "paper"
+    split: SplitChoice = SplitChoice()
+    seeds: tuple[int, ...] = (0,)
+    spacing: float | tuple[float, float, float] | None = None
+    evaluators: tuple[str, ...] = ()
+    set: dict[str, Any] = Field(default_factory=dict)
+    set_for: dict[str, dict[str, Any]] = Field(default_factory=dict)
+
+
+def read_suite(path: Path) -> dict[str, Any]:
+    """Read a suite file; the result still has to be validated with :func:`make_suite`.
+
+    Raises:
+        DataError: If the file is missing or not YAML.
+    """
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DataError(f"cannot read suite {path}: {error.strerror}", "check the path") from error
+    except yaml.YAMLError as error:
+        line = str(error).splitlines()[0]
+        raise DataError(f"{path} is not valid YAML: {line}", "correct the file") from error
+    if not isinstance(data, dict):
+        raise DataError(f"{path} is not a suite", "it must be a mapping with methods and datasets")
+    return data
+
+
+def make_suite(data: Mapping[str, Any], what: str = "options") -> Suite:
+    """Validate a suite.
+
+    Args:
+        data: Its fields.
+        what: Names the origin in messages.
+
+    Raises:
+        UsageError: One line that names the field at fault.
+    """
+    try:
+        return Suite.model_validate(dict(data))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        message = first["msg"].removeprefix("Value error, ")
+        raise UsageError(
+            f"{what}: {where}: {message}" if where else f"{what}: {message}",
+            "see docs/suites.md for the fields of a suite",
+        ) from error
+
+
+def parse_assignments(assignments: Sequence[str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Sort ``--set`` options into those for every method and those for one.
+
+    Args:
+        assignments: ``recipe.path=value`` or ``method.recipe.path=value``; values are YAML.
+
+    Returns:
+        Changes for every method, and changes by method name.
+
+    Raises:
+        UsageError: If there is no equals sign or the value is not YAML.
+    """
+    everywhere: dict[str, Any] = {}
+    single: dict[str, Any] = {}
+    for text in assignments:
+        path, equals, raw = text.partition("=")
+        if not equals or not path:
+            raise UsageError(
+                f"--set {text!r} has no value", "write --set batch=2 or --set METHOD.losses=l1@100"
+            )
+        try:
+            value = yaml.safe_load(raw)
+        except yaml.YAMLError as error:
+            raise UsageError(
+                f"--set {path}: {raw!r} is not a YAML value", "put it in quotes"
+            ) from error
+        head, dot, rest = path.partition(".")
+        if head in Recipe.model_fields:
+            everywhere[path] = value
+        elif dot:
+            single.setdefault(head, {})[rest] = value
+        else:
+            raise UsageError(
+                f"--set {path}: a recipe has no field {head!r}",
+                did_you_mean(
+                    head, Recipe.model_fields, f"fields: {', '.join(Recipe.model_fields)}"
+                ),
+            )
+    return everywhere, single
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.replace("+", ",").split(",") if name.strip())
