@@ -2,6 +2,7 @@
 
 methods.py      a method's resolved recipe, its components, and whether they fit together
 cells.py        cells and prepared datasets as JSON-able data
+subjects.py     which subjects a task can use, their content, the split
 planning.py     suite -> plan: data located, subjects split, cells with their keys
 stages.py       the work of prep, train, predict and score
 worker.py       runs one cell: in this process, or as `python -m synthbench.execution.worker`

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-import csv
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from synthbench.api import DataError, DatasetSpec, NothingSelectedError, UsageError
+from synthbench.api import Dataset, DatasetSpec, NothingSelectedError, Subject, UsageError
 from synthbench.data_roots import resolve_root
 from synthbench.execution.cells import Cell, PrepJob
 from synthbench.execution.methods import Method, resolve_methods
+from synthbench.execution.subjects import contents, read_groups, split, usable
 from synthbench.registry import Entry, Registry
-from synthbench.registry.names import did_you_mean
 from synthbench.store import versions
 from synthbench.store.keys import digest
 from synthbench.suite import DatasetChoice, Suite, TaskChoice
+from synthbench.volumes.grouping import group_subjects
+from synthbench.volumes.splitting import Split
+
+_NAMED_SUBJECTS = 10
 
 
 @dataclass
@@ -36,7 +39,7 @@ class Plan:
     """
 
     suite: Suite
-    name: str
+    name: str = ""
     preps: dict[str, PrepJob] = field(default_factory=dict)
     cells: list[Cell] = field(default_factory=list)
     methods: dict[str, Method] = field(default_factory=dict)
@@ -60,16 +63,16 @@ def make_plan(registry: Registry, suite: Suite, store: Path) -> Plan:
     """
     if not suite.datasets:
         raise NothingSelectedError("no dataset was given", "add --dataset phantom")
-    evaluators = _evaluators(registry, suite)
-    plan = Plan(suite=suite, name="")
+    planner = _Planner(registry, suite, store)
     for choice in suite.datasets:
-        _plan_dataset(registry, suite, choice, evaluators, store, plan)
+        planner.add_dataset(choice)
+    plan = planner.plan
     if not plan.cells:
         raise NothingSelectedError("no method was selected", "see `synthbench list methods`")
     head = suite.name or "_".join(
         dict.fromkeys(f"{c.dataset.split('/')[-1]}_{slug(c.task)}" for c in plan.cells)
     )
-    identity = digest({"cells": [[c.label, c.payloads] for c in plan.cells], "suite": suite.preset})
+    identity = digest({"cells": [[c.label, c.payloads] for c in plan.cells]})
     plan.name = f"{head[:80]}_{suite.preset}_{identity[:8]}"
     return plan
 
@@ -79,248 +82,161 @@ def slug(task: str) -> str:
     return task.replace(" -> ", "-to-")
 
 
-def _evaluators(registry: Registry, suite: Suite) -> list[Entry]:
-    if suite.evaluators:
-        return registry.select("evaluators", suite.evaluators)
-    return [e for e in registry.all("evaluators") if getattr(e.spec, "default", False)]
-
-
-def _plan_dataset(
-    registry: Registry,
-    suite: Suite,
-    choice: DatasetChoice,
-    evaluators: list[Entry],
-    store: Path,
-    plan: Plan,
-) -> None:
-    from synthbench.volumes.grouping import group_subjects
-
-    entry = registry.get("datasets", choice.name)
-    spec = entry.spec
-    assert isinstance(spec, DatasetSpec)
-    root = resolve_root(entry, choice.root, registry)
-    params = {**spec.presets.get(suite.preset, {}), **choice.params}
-    try:
-        dataset = entry.resolve()(**params)
-    except TypeError as error:
-        raise UsageError(
-            f"{entry.id}: {error}", f"`synthbench info {entry.id}` shows its parameters"
-        ) from error
-    subjects = group_subjects(
-        dataset.subjects(root),
-        pattern=choice.group_pattern,
-        column=_group_column(choice.group_file),
-    )
-    plan.patients[entry.id] = {s.id: s.patient for s in subjects if s.patient != s.id}
-    tasks = choice.tasks or tuple(
-        TaskChoice(source=task.source, target=task.target) for task in spec.tasks[:1]
-    )
-    if not tasks:
-        raise UsageError(
-            f"{entry.id} has no default task", "say what to translate with --source and --target"
-        )
-    for task in tasks:
-        _plan_task(
-            registry,
-            suite,
-            entry,
-            root,
-            params,
-            dataset,
-            subjects,
-            task,
-            evaluators,
-            store,
-            plan,
+class _Planner:
+    def __init__(self, registry: Registry, suite: Suite, store: Path) -> None:
+        self.registry = registry
+        self.suite = suite
+        self.store = store
+        self.plan = Plan(suite)
+        self.evaluators = (
+            registry.select("evaluators", suite.evaluators)
+            if suite.evaluators
+            else [entry for entry in registry.all("evaluators") if entry.spec.default]
         )
 
+    def add_dataset(self, choice: DatasetChoice) -> None:
+        """Plan a dataset's tasks."""
+        entry = self.registry.get("datasets", choice.name)
+        spec: DatasetSpec = entry.spec
+        root = resolve_root(entry, choice.root, self.registry)
+        params = {**spec.presets.get(self.suite.preset, {}), **choice.params}
+        try:
+            dataset: Dataset = entry.resolve()(**params)
+        except TypeError as error:
+            raise UsageError(
+                f"{entry.id}: {error}", f"`synthbench info {entry.id}` shows its parameters"
+            ) from error
+        subjects = group_subjects(
+            dataset.subjects(root),
+            pattern=choice.group_pattern,
+            column=read_groups(choice.group_file),
+        )
+        self.plan.patients[entry.id] = {s.id: s.patient for s in subjects if s.patient != s.id}
+        tasks = choice.tasks or tuple(
+            TaskChoice(source=task.source, target=task.target) for task in spec.tasks[:1]
+        )
+        if not tasks:
+            raise UsageError(
+                f"{entry.id} has no default task",
+                "say what to translate with --source and --target",
+            )
+        for task in tasks:
+            self._add_task(entry, dataset, root, params, subjects, task)
 
-def _group_column(path: Path | None) -> Mapping[str, str] | None:
-    if path is None:
-        return None
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            return {row["subject"]: row["patient"] for row in csv.DictReader(file)}
-    except (OSError, KeyError) as error:
-        raise DataError(
-            f"cannot read groups from {path}: {error}", "it needs columns subject and patient"
-        ) from error
-
-
-def _plan_task(
-    registry: Registry,
-    suite: Suite,
-    entry: Entry,
-    root: Path | None,
-    params: dict[str, Any],
-    dataset: Any,
-    subjects: list[Any],
-    task: TaskChoice,
-    evaluators: list[Entry],
-    store: Path,
-    plan: Plan,
-) -> None:
-    from synthbench.volumes.hashing import ContentIndex, find_leaks, origin_digest
-
-    wanted = (*task.source, task.target)
-    usable = _usable(entry, subjects, wanted, task, plan)
-    index = ContentIndex(store)
-    origins = [
-        o for s in usable for o in (*(s.volumes[m] for m in wanted), s.label, s.mask, s.valid)
-    ]
-    index.digests([o for o in origins if isinstance(o, Path)])  # one pass, one write of the index
-    contents: dict[str, dict[str, Any]] = {
-        subject.id: {
-            "volumes": {m: origin_digest(index, subject.volumes[m]) for m in wanted},
-            "label": None if subject.label is None else origin_digest(index, subject.label),
-            "mask": None if subject.mask is None else origin_digest(index, subject.mask),
-            "valid": None if subject.valid is None else origin_digest(index, subject.valid),
+    def _add_task(
+        self,
+        entry: Entry,
+        dataset: Dataset,
+        root: Path | None,
+        params: dict[str, Any],
+        subjects: Sequence[Subject],
+        task: TaskChoice,
+    ) -> None:
+        wanted = (*task.source, task.target)
+        complete, left_out = usable(entry.id, subjects, wanted)
+        if left_out:
+            names = ", ".join(left_out[:_NAMED_SUBJECTS])
+            self.plan.notes.append(
+                f"{entry.id}, {task}: {len(left_out)} of {len(subjects)} subjects left out because "
+                f"they lack a modality: {names}{', ...' if len(left_out) > _NAMED_SUBJECTS else ''}"
+            )
+        content = contents(complete, wanted, self.store)
+        splits = split(complete, self.suite.split, content)
+        intensities = {
+            m: asdict(entry.spec.modalities.get(m, entry.spec.default_intensity)) for m in wanted
         }
-        for subject in usable
-    }
-    splits = _splits(suite, usable)
-    for split in splits:
-        find_leaks({i: list(c["volumes"].values()) for i, c in contents.items()}, split)
-    spec = entry.spec
-    assert isinstance(spec, DatasetSpec)
-    intensities = {m: asdict(spec.modalities.get(m, spec.default_intensity)) for m in wanted}
-    payload: dict[str, Any] = {
-        "stage": "prep",
-        "version": versions.PREP,
-        "dataset": entry.id,
-        "code_version": spec.code_version,
-        "source": list(task.source),
-        "target": task.target,
-        "intensities": intensities,
-        "spacing": _jsonable(suite.spacing),
-        "regions": {name: list(values) for name, values in dataset.regions.items()},
-        "subjects": contents,
-    }
-    key = digest(payload)
-    plan.preps[key] = PrepJob(
-        dataset=entry.id,
-        root=None if root is None else str(root.resolve()),
-        params=params,
-        source=task.source,
-        target=task.target,
-        intensities=intensities,
-        subjects=tuple(subject.id for subject in usable),
-        spacing=suite.spacing,
-        payload=payload,
-    )
-    methods = resolve_methods(registry, suite, len(task.source))
-    plan.methods |= {method.id: method for method in methods}
-    for fold, split in enumerate(splits):
-        plan.splits.append(
-            {
-                "dataset": entry.id,
-                "task": str(task),
-                "fold": fold,
-                "train": list(split.train),
-                "test": list(split.test),
-            }
+        spacing = self.suite.spacing
+        payload: dict[str, Any] = {
+            "stage": "prep",
+            "version": versions.PREP,
+            "dataset": entry.id,
+            "code_version": entry.spec.code_version,
+            "source": list(task.source),
+            "target": task.target,
+            "intensities": intensities,
+            "spacing": list(spacing) if isinstance(spacing, tuple) else spacing,
+            "regions": {name: list(values) for name, values in dataset.regions.items()},
+            "subjects": content,
+        }
+        prep = digest(payload)
+        self.plan.preps[prep] = PrepJob(
+            dataset=entry.id,
+            root=None if root is None else str(root.resolve()),
+            params=params,
+            source=task.source,
+            target=task.target,
+            intensities=intensities,
+            subjects=tuple(subject.id for subject in complete),
+            spacing=spacing,
+            payload=payload,
         )
-        for seed in suite.seeds:
-            plan.cells += [
-                _cell(key, entry, task, method, fold, seed, split, evaluators) for method in methods
+        methods = resolve_methods(self.registry, self.suite, len(task.source))
+        self.plan.methods |= {method.id: method for method in methods}
+        for fold, each in enumerate(splits):
+            self.plan.splits.append(
+                {
+                    "dataset": entry.id,
+                    "task": str(task),
+                    "fold": fold,
+                    "train": list(each.train),
+                    "test": list(each.test),
+                }
+            )
+            self.plan.cells += [
+                self._cell(prep, entry.id, str(task), method, fold, seed, each)
+                for seed in self.suite.seeds
+                for method in methods
             ]
 
-
-def _usable(
-    entry: Entry, subjects: list[Any], wanted: tuple[str, ...], task: TaskChoice, plan: Plan
-) -> list[Any]:
-    """Subjects that have every modality of the task; says which were left out."""
-    known = sorted({m for subject in subjects for m in subject.volumes})
-    for modality in wanted:
-        if modality not in known:
-            raise UsageError(
-                f"{entry.id}: no subject has modality {modality!r}",
-                did_you_mean(modality, known) or f"there are {', '.join(known)}",
-            )
-    usable = [s for s in subjects if all(m in s.volumes for m in wanted)]
-    left_out = [s.id for s in subjects if s not in usable]
-    if not usable:
-        raise DataError(
-            f"{entry.id}: no subject has all of {', '.join(wanted)}",
-            "choose another --source and --target; `synthbench data check` lists what there is",
-        )
-    if left_out:
-        plan.notes.append(
-            f"{entry.id}, {task}: {len(left_out)} of {len(subjects)} subjects left out because "
-            f"they lack a modality: {', '.join(left_out[:10])}"
-            + (", ..." if len(left_out) > 10 else "")
-        )
-    return usable
-
-
-def _splits(suite: Suite, subjects: Iterable[Any]) -> list[Any]:
-    from synthbench.volumes.splitting import holdout, kfold
-
-    groups = {subject.id: subject.patient for subject in subjects}
-    choice = suite.split
-    if choice.kind == "kfold":
-        return kfold(groups, choice.folds, choice.seed)
-    return [holdout(groups, choice.test, choice.seed)]
-
-
-def _jsonable(spacing: float | tuple[float, float, float] | None) -> Any:
-    return list(spacing) if isinstance(spacing, tuple) else spacing
-
-
-def _cell(
-    prep: str,
-    entry: Entry,
-    task: TaskChoice,
-    method: Method,
-    fold: int,
-    seed: int,
-    split: Any,
-    evaluators: list[Entry],
-) -> Cell:
-    recipe = method.recipe.model_dump(mode="json")
-    inference = recipe.pop("inference")
-    train = {
-        "stage": "train",
-        "version": versions.TRAIN,
-        "prep": prep,
-        "subjects": list(split.train),
-        "recipe": recipe,
-        "components": [dict(component) for component in method.components],
-        "seed": seed,
-    }
-    predict = {
-        "stage": "predict",
-        "version": versions.PREDICT,
-        "train": digest(train),
-        "subjects": list(split.test),
-        "inference": inference,
-    }
-    scores = {
-        f"score/{e.id}": {
-            "stage": "score",
-            "version": versions.SCORE,
-            "predict": digest(predict),
-            "evaluator": e.id,
-            "code_version": getattr(e.spec, "code_version", 1),
-            "sources": e.editable_digest,
-            "metrics": {m.name: m.version for m in getattr(e.spec, "metrics", ())},
+    def _cell(
+        self, prep: str, dataset: str, task: str, method: Method, fold: int, seed: int, part: Split
+    ) -> Cell:
+        recipe = method.recipe.model_dump(mode="json")
+        inference = recipe.pop("inference")
+        train = {
+            "stage": "train",
+            "version": versions.TRAIN,
+            "prep": prep,
+            "subjects": list(part.train),
+            "recipe": recipe,
+            "components": [dict(component) for component in method.components],
+            "seed": seed,
         }
-        for e in evaluators
-    }
-    dataset = entry.id.split("/")[-1]
-    safe = re.sub(r"[^A-Za-z0-9_.+-]+", "__", method.id)
-    return Cell(
-        label=f"{dataset}/{slug(str(task))}/{safe}/fold-{fold}_seed-{seed}",
-        dataset=entry.id,
-        task=str(task),
-        method=method.id,
-        fold=fold,
-        seed=seed,
-        prep=prep,
-        recipe={**recipe, "inference": inference},
-        components=method.components,
-        train=tuple(split.train),
-        test=tuple(split.test),
-        payloads={"train": train, "predict": predict, **scores},
-        blocked=method.blocked,
-    )
+        predict = {
+            "stage": "predict",
+            "version": versions.PREDICT,
+            "train": digest(train),
+            "subjects": list(part.test),
+            "inference": inference,
+        }
+        safe = re.sub(r"[^A-Za-z0-9_.+-]+", "__", method.id)
+        name = dataset.split("/")[-1]
+        return Cell(
+            label=f"{name}/{slug(task)}/{safe}/fold-{fold}_seed-{seed}",
+            dataset=dataset,
+            task=task,
+            method=method.id,
+            fold=fold,
+            seed=seed,
+            prep=prep,
+            recipe={**recipe, "inference": inference},
+            components=method.components,
+            train=tuple(part.train),
+            test=tuple(part.test),
+            payloads={"train": train, "predict": predict, **self._scores(digest(predict))},
+            blocked=method.blocked,
+        )
+
+    def _scores(self, predict: str) -> dict[str, dict[str, Any]]:
+        return {
+            f"score/{entry.id}": {
+                "stage": "score",
+                "version": versions.SCORE,
+                "predict": predict,
+                "evaluator": entry.id,
+                "code_version": entry.spec.code_version,
+                "sources": entry.editable_digest,
+                "metrics": {metric.name: metric.version for metric in entry.spec.metrics},
+            }
+            for entry in self.evaluators
+        }

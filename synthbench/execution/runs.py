@@ -20,16 +20,7 @@ from synthbench.execution.environment import hardware, versions
 from synthbench.execution.planning import Plan
 from synthbench.registry import Registry
 from synthbench.store.atomic import read_json, write_json, write_text
-
-SCORE_COLUMNS = (
-    *("dataset", "task", "method", "fold", "seed", "subject", "region", "evaluator", "metric"),
-    *("metric_version", "value", "unit", "voxels", "status", "detail"),
-)
-CELL_COLUMNS = (
-    *("label", "dataset", "task", "method", "fold", "seed", "state", "seconds_prep"),
-    *("seconds_train", "seconds_predict", "seconds_score", "peak_rss_mb", "peak_vram_mb"),
-    *("parameters", "steps", "message", "resumed", "train_dir", "predict_dir", "prep_dir"),
-)
+from synthbench.store.tables import CELL_COLUMNS, SCORE_COLUMNS
 
 
 class RunWriter:

@@ -11,6 +11,7 @@ from typing import Any
 from synthbench.api import DataError, Intensity, Recipe, Subject, UsageError
 from synthbench.registry import Registry
 from synthbench.registry.names import did_you_mean
+from synthbench.report.run_folder import find_run
 from synthbench.store.atomic import read_json
 
 
@@ -51,13 +52,12 @@ def _from_run(text: str, output: Path) -> Path:
     import csv
 
     run, colon, wanted = text.rpartition(":")
-    path = Path(run) if (Path(run) / "cells.csv").is_file() else output / "runs" / run
-    if not colon or not (path / "cells.csv").is_file():
-        names = [p.parent.name for p in output.glob("runs/*/cells.csv")]
+    if not colon:
         raise UsageError(
-            f"no run {run or text!r} in {output / 'runs'}",
-            did_you_mean(run or text, names) or "write RUN:METHOD or a trained model's folder",
+            f"{text} is neither RUN:METHOD nor a trained model's folder",
+            "`synthbench report` names the latest run and its methods",
         )
+    path = find_run(output, run)
     method, _, cell = wanted.partition("/fold-")
     with (path / "cells.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))

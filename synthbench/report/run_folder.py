@@ -13,25 +13,10 @@ import pandas as pd
 from synthbench.api.errors import DataError, UsageError
 from synthbench.registry.names import did_you_mean
 from synthbench.store.paths import runs_root
+from synthbench.store.tables import SCORE_COLUMNS
 
-SCORE_COLUMNS = (
-    "dataset",
-    "task",
-    "method",
-    "fold",
-    "seed",
-    "subject",
-    "region",
-    "evaluator",
-    "metric",
-    "metric_version",
-    "value",
-    "unit",
-    "voxels",
-    "status",
-    "detail",
-)
-CELL_COLUMNS = ("dataset", "task", "method", "fold", "seed", "state", "message")
+#: Columns of ``cells.csv`` that a report cannot do without.
+NEEDED_OF_CELLS = ("dataset", "task", "method", "fold", "seed", "state", "message")
 #: States of a cell that has yet to give scores.
 UNFINISHED = ("pending", "running", "interrupted")
 
@@ -72,7 +57,7 @@ class RunFolder:
                 "repeat the `synthbench run` command: it rewrites the file, trains nothing again",
             ) from error
         scores = _read(path / "scores.csv", SCORE_COLUMNS, ("value", "voxels", "metric_version"))
-        cells = _read(path / "cells.csv", CELL_COLUMNS, ())
+        cells = _read(path / "cells.csv", NEEDED_OF_CELLS, ())
         return cls(path=path, info=info, scores=scores, cells=cells)
 
     @property
@@ -163,19 +148,12 @@ def find_run(root: Path, run: str | None) -> Path:
             "start one with `synthbench run`, or name the output folder with --output",
         )
     if run is None:
-        return max(runs, key=lambda path: (_created(path), path.stat().st_mtime)).parent
+        return max(runs, key=lambda path: path.stat().st_mtime).parent  # rewritten by every run
     names = [path.parent.name for path in runs]
     raise UsageError(
         f"there is no run {run!r} in {folder}",
         did_you_mean(run, names, otherwise=f"there is {', '.join(names[-3:])}"),
     )
-
-
-def _created(path: Path) -> str:
-    try:
-        return str(json.loads(path.read_text(encoding="utf-8")).get("created", ""))
-    except (OSError, ValueError, AttributeError):
-        return ""
 
 
 def _read(path: Path, columns: tuple[str, ...], numbers: tuple[str, ...]) -> pd.DataFrame:

@@ -19,9 +19,6 @@ from synthbench.volumes.atomic import UNFINISHED
 from synthbench.volumes.intensity import Bounds
 from synthbench.volumes.orientation import voxel_size
 
-#: Raise it when preparing writes something else for the same choices.
-VERSION = 1
-
 
 def subject_folder(folder: Path, subject: str) -> Path:
     """Where a subject is kept; characters that no file name can hold are percent-encoded."""

@@ -13,12 +13,13 @@ import numpy.typing as npt
 
 from synthbench.api import DataError, Intensity
 from synthbench.api.dataset import Origin, Subject, Volume
+from synthbench.store import versions
 from synthbench.store.atomic import read_json, write_json
 from synthbench.volumes.atomic import replacing_folder
 from synthbench.volumes.foreground import foreground
 from synthbench.volumes.intensity import Bounds, fit, to_unit
 from synthbench.volumes.orientation import voxel_size
-from synthbench.volumes.prepared import VERSION, Prepared, subject_folder, volume_file
+from synthbench.volumes.prepared import Prepared, subject_folder, volume_file
 from synthbench.volumes.reading import Kind, Native, name_of, read
 from synthbench.volumes.resampling import resample
 
@@ -82,7 +83,7 @@ def prepare_subject(
     size = (spacing,) * 3 if isinstance(spacing, int | float) else spacing
     target = subject_folder(folder, subject.id)
     plan = {
-        "version": VERSION,
+        "version": versions.PREP,
         "modalities": {name: asdict(model) for name, model in modalities.items()},
         "source": list(source),
         "spacing": None if size is None else [float(s) for s in size],

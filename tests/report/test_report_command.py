@@ -1,4 +1,4 @@
-import json
+import os
 from pathlib import Path
 
 import pytest
@@ -111,9 +111,11 @@ def test_odd_subject_names_survive(tmp_path):
     assert sorted(set(run.scores["subject"])) == ["007", "NA"]
 
 
-def test_latest_run_survives_a_damaged_neighbour(tmp_path):
-    good = write_run(tmp_path, scores_of(VALUES), name="good")
-    bad = tmp_path / "runs" / "bad"
-    bad.mkdir()
-    (bad / "run.json").write_text(json.dumps(["not", "a", "run"]))
-    assert find_run(tmp_path, None) == good
+def test_the_latest_run_is_the_one_written_last(tmp_path: Path) -> None:
+    """Not the one created last: running an old one again makes it the latest."""
+    first = write_run(tmp_path, scores_of(VALUES), name="first", created="2026-01-01")
+    second = write_run(tmp_path, scores_of(VALUES), name="second", created="2026-02-01")
+    os.utime(first / "run.json", (2_000_000_000, 2_000_000_000))
+    assert find_run(tmp_path, None) == first
+    os.utime(second / "run.json", (2_000_000_001, 2_000_000_001))
+    assert find_run(tmp_path, None) == second

@@ -1,0 +1,1 @@
+"""Evidence that takes too long to be a test."""
