@@ -63,7 +63,7 @@ class RunWriter:
             {
                 **_describe(plan, registry),
                 "created": existing.get("created", datetime.now(UTC).isoformat(timespec="seconds")),
-                "command": existing.get("command", shlex.join(command)),
+                "command": shlex.join(command),
             },
         )
 

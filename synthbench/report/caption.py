@@ -14,14 +14,18 @@ _REGIONS = {
 }
 
 
-def title(table: Table) -> str:
+def title(dataset: str, task: str) -> str:
     """What is translated on which data."""
-    return f"{table.task.replace('->', '→')} on {short_name(table.dataset)}"
+    return f"{task.replace('->', '→')} on {short_name(dataset)}"
 
 
 def caption(table: Table, run: RunFolder) -> str:
     """Say what the numbers are, how they were compared and under which protocol."""
-    parts = [f"{title(table)}: {_numbers(table, run)}", _marks(table), _protocol(run)]
+    parts = [
+        f"{title(table.dataset, table.task)}: {_numbers(table, run)}",
+        _marks(table),
+        _protocol(run),
+    ]
     return " ".join(part for part in parts if part)
 
 

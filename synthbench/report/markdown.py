@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Sequence
 
+from synthbench.report import cost
 from synthbench.report.caption import WORSE_MARK, caption, definitions, title
 from synthbench.report.notes import notes, provenance
 from synthbench.report.run_folder import RunFolder
@@ -43,7 +44,7 @@ def render(table: Table, run: RunFolder) -> str:
         for row in table.rows
     ]
     sizes = ["n"] + [str(table.n(index) or "--") for index in range(len(table.columns))]
-    lines = [f"### {escape(title(table))}", ""]
+    lines = [f"### {escape(title(table.dataset, table.task))}", ""]
     lines += _aligned([header, *body, sizes])
     lines += ["", escape(caption(table, run))]
     remarks = notes(table, run)
@@ -54,13 +55,18 @@ def render(table: Table, run: RunFolder) -> str:
 
 
 def appendix(run: RunFolder, figures: Sequence[str]) -> str:
-    """Render figures and provenance, for a file that stands on its own.
+    """Render figures, costs and provenance, for a file that stands on its own.
 
     Args:
         run: The run.
         figures: File names beside the markdown file.
     """
     lines = [f"![Source, target, every method and its error map]({name})\n" for name in figures]
+    for dataset, task in run.tasks:
+        rows = [list(cost.HEADER), *(list(row) for row in cost.cost_rows(run, dataset, task))]
+        lines += [f"### Cost: {escape(title(dataset, task))}\n"]
+        lines += [*_aligned([[escape(text) for text in row] for row in rows])]
+        lines += ["\nMeans over cells, one model a fold and seed; times depend on the machine.\n"]
     lines += ["### Made by\n", *(f"- {escape(line)}" for line in provenance(run))]
     return "\n" + "\n".join(lines) + "\n"
 

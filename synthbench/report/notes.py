@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from synthbench import statistics
@@ -38,8 +41,16 @@ def provenance(run: RunFolder) -> list[str]:
         lines.append(f"Versions: {', '.join(named)}")
     hardware = _mapping(run, "hardware")
     if hardware:
-        lines.append("Hardware: " + ", ".join(f"{key} {value}" for key, value in hardware.items()))
+        lines.append(f"Hardware: {_hardware(hardware)}")
     return lines
+
+
+def _hardware(found: Mapping[str, Any]) -> str:
+    gpus = ", ".join(found.get("gpus") or []) or "no GPU"
+    return (
+        f"{found.get('cpu')}, {found.get('cores')} cores, {found.get('memory_gb')} GB, {gpus}, "
+        f"{found.get('system')}"
+    )
 
 
 def _mapping(run: RunFolder, key: str) -> dict[str, object]:

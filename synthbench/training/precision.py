@@ -17,8 +17,8 @@ def pick_device() -> torch.device:
 class Precision:
     """Mixed precision as a recipe asks for it.
 
-    Half precision is a GPU matter: on a CPU everything runs in float32 (bf16 convolutions there are
-    slower, and fp16 ones are missing), which `effective` tells the record.
+    On a CPU, fp16 runs as float32 (its convolutions are missing there, and gradient scaling is for
+    GPUs); `effective` tells the record what was really used.
 
     Args:
         wanted: ``fp32``, ``bf16`` or ``fp16``.
@@ -26,7 +26,7 @@ class Precision:
     """
 
     def __init__(self, wanted: str, device: torch.device) -> None:
-        self.effective = wanted if device.type == "cuda" else "fp32"
+        self.effective = "fp32" if wanted == "fp16" and device.type == "cpu" else wanted
         self._device = device
         self.scaler = torch.amp.GradScaler(device.type, enabled=self.effective == "fp16")
 

@@ -8,12 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from synthbench.report.run_folder import SCORE_COLUMNS
+from synthbench.store.tables import CELL_COLUMNS, SCORE_COLUMNS
 
-CELL_COLUMNS = (
-    *("label", "dataset", "task", "method", "fold", "seed", "state", "message"),
-    *("train_dir", "predict_dir", "prep_dir"),
-)
 METRICS: dict[str, dict[str, Any]] = {
     "psnr": {
         **{"evaluator": "core/iqa", "label": "PSNR", "better": "higher", "unit": "dB"},

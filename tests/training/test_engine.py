@@ -49,6 +49,7 @@ RECIPES: dict[str, dict[str, Any]] = {
         "optimiser": {"name": "sgd", "lr": 0.01},
         "schedule": {"kind": "cosine"},
     },
+    "half precision": {"precision": "bf16"},
     "gated critic": {
         "discriminators": [
             {"name": "critic", "adversarial": "squared", "max_accuracy": 0.6, "weight": 0.1}
@@ -178,3 +179,13 @@ def test_progress_is_reported(registry: Registry, make_job: Make) -> None:
     assert [t["step"] for t in told] == list(range(1, 9))
     assert told[-1]["fraction"] == 1.0
     assert told[-1]["loss"] > 0
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
+def test_the_record_says_which_precision_was_really_used(
+    registry: Registry, make_job: Make, precision: str
+) -> None:
+    """fp16 is for GPUs; on a CPU training is in float32 then, and the record says so."""
+    record = Engine(registry, make_job(recipe={"precision": precision})).run()
+    on_cpu = not torch.cuda.is_available()
+    assert record["precision"] == ("fp32" if on_cpu and precision == "fp16" else precision)
