@@ -61,6 +61,8 @@ class ProgressPrinter:
             if label not in self._tasks:
                 self._tasks[label] = self._bars.add_task(label, total=1.0, detail="")
             self._bars.update(self._tasks[label], completed=progress["fraction"], detail=detail)
+            if progress["stage"] == "prep" and progress["fraction"] >= 1:
+                self._bars.remove_task(self._tasks.pop(label))  # no cell's end will remove it
             return
         now = time.monotonic()
         if now - self._told.setdefault(label, now) >= _LINE_SECONDS:

@@ -75,6 +75,8 @@ def _prepare(
             continue
         label = f"prepare {job.dataset}"
         outcome = _drain([(label, run.prep_folder(name))], executor, progress)[0]
+        total = len(job.subjects)
+        progress(label, {"stage": "prep", "step": total, "steps": total, "fraction": 1.0})
         if outcome["state"] == "interrupted":
             raise KeyboardInterrupt
         if outcome["state"] != "done":

@@ -137,6 +137,23 @@ def test_ctrl_c_keeps_a_checkpoint_and_the_next_run_continues(
     assert (row["state"], row["resumed"], row["steps"]) == ("done", "True", str(STEPS))
 
 
+@pytest.mark.parametrize("seconds", [0.4, 1.5, 3.0])
+def test_ctrl_c_at_any_moment_loses_nothing(
+    data_root: Path,
+    tmp_path: Path,
+    start: Callable[[Path], subprocess.Popen[bytes]],
+    seconds: float,
+) -> None:
+    output = tmp_path / "out"
+    process = start(output)
+    time.sleep(seconds)  # while importing, planning, preparing or in the first cell
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=60) in (130, -signal.SIGINT)  # the latter before Python is up
+    assert not list(output.rglob("claim.json"))
+    short = ("--set", "pix2pix_resunet.budget.steps=2", "--executor", "inline")
+    assert finish(data_root, output, *short).returncode == 0
+
+
 def test_an_orphaned_worker_stops_by_itself(
     tmp_path: Path, start: Callable[[Path], subprocess.Popen[bytes]]
 ) -> None:
