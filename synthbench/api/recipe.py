@@ -158,7 +158,8 @@ class Inference(_Frozen):
     """How a whole volume is translated.
 
     Attributes:
-        window: Voxels per axis of the sliding window; ``None`` uses the training patch.
+        window: Voxels per axis of the sliding window, at most (smaller volumes are taken whole; 0:
+            the whole side, 1: slices); ``None`` uses exactly the training patch.
         overlap: Fraction by which neighbouring windows overlap.
         blend: Weighting of overlapping windows.
         batch: Windows per forward pass.

@@ -15,8 +15,10 @@ class SlidingWindow:
     """Applies a network window by window and blends the results.
 
     Axes where the window is 1 voxel thick (slices) do not overlap; a window side of 0, or no
-    window at all, covers the whole axis. Volumes smaller than the window, and sides that are not a
-    multiple of what the network needs, are padded with the background value and cropped back.
+    window at all, covers the whole axis. A window given by the recipe shrinks to a smaller volume;
+    the training patch, its default, does not (a network may know no other size). What is still
+    missing, to the window or to a multiple of what the network needs, is padded with the background
+    value and cropped back.
 
     Args:
         inference: Window, overlap, blending and batch.
@@ -35,6 +37,7 @@ class SlidingWindow:
     ) -> None:
         self.inference = inference
         self.size = inference.window or patch or (0, 0, 0)
+        self.shrinks = inference.window is not None
         multiple = size_multiple
         self.multiple = (multiple,) * 3 if isinstance(multiple, int) else multiple
         self.background = background
@@ -43,7 +46,7 @@ class SlidingWindow:
         """Apply ``network``; see :class:`synthbench.api.translator.Window`."""
         sides = tuple(volume.shape[2:])
         window = tuple(
-            w if w == 1 else _round_up(w or side, m)
+            self._side(w, side, m)
             for w, side, m in zip(self.size, sides, self.multiple, strict=True)
         )
         padding: list[int] = []
@@ -58,6 +61,13 @@ class SlidingWindow:
         before = padding[0::2][::-1]
         cut = tuple(slice(b, b + side) for b, side in zip(before, sides, strict=True))
         return result[:, :, cut[0], cut[1], cut[2]]
+
+    def _side(self, wanted: int, side: int, multiple: int) -> int:
+        if wanted == 1:
+            return 1
+        if self.shrinks and wanted:
+            wanted = min(wanted, side)
+        return _round_up(wanted or side, multiple)
 
     def _slide(
         self, network: Callable[[Tensor], Tensor], volume: Tensor, window: tuple[int, ...]

@@ -21,7 +21,7 @@ def output_root(given: Path | None) -> Path:
     if given is None:
         variable = os.environ.get("SYNTHBENCH_OUTPUT", "")
         given = Path(variable) if variable else DEFAULT_OUTPUT
-    return given.expanduser().absolute()
+    return given.expanduser().resolve()
 
 
 def runs_root(output: Path) -> Path:

@@ -61,6 +61,18 @@ def test_an_own_window_wins_over_the_patch() -> None:
     assert set(network.shapes) == {(8, 8, 8)}
 
 
+def test_an_own_window_shrinks_to_the_volume_and_the_patch_does_not() -> None:
+    volume = torch.rand(1, 1, 10, 7, 40)
+    for inference, expected in (
+        (Inference(window=(16, 16, 16), overlap=0.0), {(12, 8, 16)}),
+        (Inference(overlap=0.0), {(16, 16, 16)}),
+    ):
+        network = Recorder()
+        result = SlidingWindow(inference, (16, 16, 16), 4, 0.0)(network, volume)
+        assert set(network.shapes) == expected
+        assert torch.allclose(result, volume, atol=1e-6)
+
+
 def test_results_are_clipped_and_mapped_to_the_unit_range() -> None:
     image = torch.tensor([-3.0, -1.0, 0.0, 1.0, 9.0])
     assert clip(image, (-1.0, 1.0)).tolist() == [0.0, 0.0, 0.5, 1.0, 1.0]

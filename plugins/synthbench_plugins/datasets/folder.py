@@ -29,7 +29,8 @@ class Folder(Dataset):
 
     Either a folder a subject, ``<subject>/<subject>_<modality>.nii[.gz]``, where the "modalities"
     ``seg`` and ``label`` are the label, ``mask`` and ``brainmask`` (in this order) the mask, and
-    ``valid`` the field of view in which every modality holds data; or a table, ``manifest.csv`` in the data folder. See ``docs/datasets.md``.
+    ``valid`` the field of view in which every modality holds data; or a table, ``manifest.csv`` in
+    the data folder. See ``docs/datasets.md``.
 
     Modality names are lower-cased. Each label value found is a region of its own.
 
