@@ -24,6 +24,7 @@ class Method:
         spec: What its plugin declared (for a suite's own method, its base's).
         recipe: Resolved: preset and changes applied, canonical component ids.
         components: What determines the trained weights beside the recipe, for the key.
+        changes: What the suite changed in its recipe, by dotted path.
         blocked: Why it cannot run, and what to do; empty when it can.
     """
 
@@ -32,6 +33,7 @@ class Method:
     spec: MethodSpec
     recipe: Recipe
     components: tuple[dict[str, Any], ...]
+    changes: Mapping[str, Any]
     blocked: tuple[str, str] | None = None
 
 
@@ -104,7 +106,7 @@ def _resolve(
         )
     except SynthbenchError as error:  # one method's broken part must not stop the others
         blocked = (error.message, error.hint)
-    return Method(identity, label, entry.spec, recipe, components, blocked)
+    return Method(identity, label, entry.spec, recipe, components, changes, blocked)
 
 
 _Used = list[tuple[Kind, Entry, Mapping[str, Any]]]

@@ -100,8 +100,13 @@ class RunWriter:
         write_text(self.path / "cells.csv", _as_csv(cells, CELL_COLUMNS))
 
     def _warnings(self, plan: Plan) -> list[str]:
-        """What preparing and training found worth saying, each kind once."""
-        notes: list[str] = []
+        """What was changed, and what preparing and training found worth saying, each kind once."""
+        notes = [
+            f"{method.label}: changed in its recipe: "
+            + "; ".join(f"{path} = {value}" for path, value in method.changes.items())
+            for method in plan.methods.values()
+            if method.changes and method.recipe.budget.steps != 0
+        ]
         for job in plan.preps.values():
             record = job.stage(self.store).record or {"warnings": {}}
             kinds: dict[str, list[str]] = {}

@@ -1,16 +1,20 @@
-"""Files that are either complete or absent, whatever happens while they are written."""
+"""Files and folders that are complete or absent, whatever happens while they are written."""
 
 from __future__ import annotations
 
 import json
 import os
-import tempfile
+import shutil
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from synthbench.api import DataError
+
+#: Start of the names of unfinished folders; whoever lists a folder skips these.
+UNFINISHED = ".unfinished-"
 
 
 @contextmanager
@@ -37,9 +41,8 @@ def write_atomic(path: Path, write: Callable[[Path], object]) -> None:
     """
     with explain_write_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-        os.close(handle)
-        temporary = Path(name)
+        # Not mkstemp: its files are private to the user, results are often shared with a group.
+        temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
         try:
             write(temporary)
             with temporary.open("rb") as file:
@@ -73,3 +76,43 @@ def read_json(path: Path) -> Any:
         raise DataError(f"cannot read {path}: {error.strerror}", "check its permissions") from error
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise DataError(f"{path} is not valid JSON: {error}", "delete it and run again") from error
+
+
+@contextmanager
+def replacing_folder(path: Path) -> Iterator[Path]:
+    """Fill a folder under a temporary name beside ``path`` and rename it when all went well.
+
+    Args:
+        path: Final name; an older folder there survives every failure.
+
+    Yields:
+        The temporary folder, made and empty.
+
+    Raises:
+        DataError: If the folder cannot be written (permissions, full disk).
+    """
+    temporary, replaced = _beside(path), _beside(path)
+    try:
+        with explain_write_errors(path):
+            temporary.mkdir(parents=True)
+            yield temporary
+            if path.exists():  # a folder cannot be renamed onto one that is not empty
+                path.rename(replaced)
+            temporary.rename(path)
+    finally:
+        if replaced.exists() and not path.exists():
+            replaced.rename(path)
+        shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(replaced, ignore_errors=True)
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f"{UNFINISHED}{os.getpid()}-{uuid.uuid4().hex[:8]}")
+
+
+def sweep(folder: Path) -> None:
+    """Remove what a killed process left unfinished below ``folder``; nobody else may work there."""
+    for leftover in folder.rglob(".*.tmp"):
+        leftover.unlink(missing_ok=True)
+    for leftover in folder.rglob(f"{UNFINISHED}*"):
+        shutil.rmtree(leftover, ignore_errors=True)

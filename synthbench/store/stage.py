@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from synthbench.api import DataError
-from synthbench.store.atomic import read_json, write_json
+from synthbench.store.atomic import read_json, sweep, write_json
 from synthbench.store.claims import claimed
 from synthbench.store.keys import canonical, digest
 
@@ -69,6 +69,7 @@ class StageFolder:
         with claimed(self.path):
             if (record := self.record) is not None:  # another worker finished it while we waited
                 return record, False
+            sweep(self.path)
             if (self.path / "key.json").exists():
                 self._verify()
             else:

@@ -7,8 +7,7 @@ Reading and checking
 Preparing (once per subject and set of choices)
     ``resampling`` spacing and grids; ``foreground`` a mask where the dataset brings none;
     ``intensity`` raw values to the unit range and back; ``preparing`` puts them together and
-    writes what ``prepared`` reads: memory-mapped arrays, one folder a subject; ``atomic`` folders
-    that are there completely or not at all.
+    writes what ``prepared`` reads: memory-mapped arrays, one folder a subject.
 Using
     ``grouping`` and ``splitting`` who trains and who tests; ``patches`` training batches;
     ``writing`` predictions in the subject's own space.

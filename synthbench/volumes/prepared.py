@@ -14,8 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from synthbench.api import DataError
-from synthbench.store.atomic import read_json
-from synthbench.volumes.atomic import UNFINISHED
+from synthbench.store.atomic import UNFINISHED, read_json
 from synthbench.volumes.intensity import Bounds
 from synthbench.volumes.orientation import voxel_size
 

@@ -14,8 +14,7 @@ import numpy.typing as npt
 from synthbench.api import DataError, Intensity
 from synthbench.api.dataset import Origin, Subject, Volume
 from synthbench.store import versions
-from synthbench.store.atomic import read_json, write_json
-from synthbench.volumes.atomic import replacing_folder
+from synthbench.store.atomic import read_json, replacing_folder, write_json
 from synthbench.volumes.foreground import foreground
 from synthbench.volumes.intensity import Bounds, fit, to_unit
 from synthbench.volumes.orientation import voxel_size

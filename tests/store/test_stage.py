@@ -45,6 +45,19 @@ def test_a_failed_stage_is_not_done_and_can_be_continued(tmp_path: Path) -> None
     assert stage.record == {"kept": True}
 
 
+def test_what_a_killed_attempt_left_unfinished_is_swept_away(tmp_path: Path) -> None:
+    stage = StageFolder(tmp_path, "prep", {"seed": 1})
+    half = stage.path / "subjects" / ".unfinished-12-ab"
+    half.mkdir(parents=True)
+    (half / "volume.npy").write_bytes(b"half")
+    (stage.path / ".model.pt.0123.tmp").write_bytes(b"half")
+    (stage.path / "last.pt").write_bytes(b"whole")
+    stage.ensure(lambda _: {})
+    left = sorted(path.name for path in stage.path.rglob("*") if path.is_file())
+    assert left == ["done.json", "key.json", "last.pt"]
+    assert not half.exists()
+
+
 def test_a_folder_of_something_else_is_never_reused(tmp_path: Path) -> None:
     stage = StageFolder(tmp_path, "train", {"seed": 1})
     stage.ensure(lambda _: {})
@@ -101,6 +114,13 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     blocker.write_text("")
     with pytest.raises(DataError, match=r"cannot write .*file/x\.txt"):
         write_text(blocker / "x.txt", "text")
+
+
+def test_files_are_as_readable_as_any_other_of_the_user(tmp_path: Path) -> None:
+    write_text(tmp_path / "ours.txt", "x")
+    (tmp_path / "plain.txt").write_text("x")
+    modes = {path.stat().st_mode for path in tmp_path.iterdir()}
+    assert len(modes) == 1
 
 
 def test_damaged_json_is_an_error_that_names_the_file(tmp_path: Path) -> None:

@@ -182,8 +182,7 @@ def test_a_zero_takes_the_whole_side(cohort: Prepared) -> None:
 def test_a_patch_larger_than_the_volume_is_padded_with_background(cohort: Prepared) -> None:
     draw = sampler(cohort, "AC", batch=2, size=(16, 16, 16), intensity=(-1.0, 1.0))
     assert draw.warnings == [
-        "patch.size (16, 16, 16) is larger than 1 of 2 volumes (first: C (26, 22, 6)): "
-        "padded with background"
+        "patch.size (16, 16, 16) is larger than some volumes, which are padded with background"
     ]
     batch = draw.batch(0)
     assert batch.target is not None and batch.label is not None and batch.mask is not None
