@@ -11,17 +11,14 @@ import numpy as np
 import pytest
 
 from synthbench.cli import main
-from tests.execution.conftest import write_subject
+from tests.tiny import SHAPE, write_subject, write_tree
 
 Run = Callable[..., int]
 
 
 @pytest.fixture
 def data_root(tmp_path: Path) -> Path:
-    root = tmp_path / "data"
-    for number in range(4):
-        write_subject(root, f"s{number}", number, (14, 16, 12))
-    return root
+    return write_tree(tmp_path / "data", 4)
 
 
 @pytest.fixture
@@ -152,7 +149,7 @@ def rewrite(path: Path, array: np.ndarray, affine: np.ndarray | None = None) -> 
     nib.save(nib.Nifti1Image(array, np.diag([1.0, 1, 2, 1]) if affine is None else affine), path)
 
 
-BALL = np.linspace(0, 500, 14 * 16 * 12, dtype=np.float32).reshape(14, 16, 12)
+BALL = np.linspace(0, 500, np.prod(SHAPE), dtype=np.float32).reshape(SHAPE)
 
 
 @pytest.mark.parametrize(
@@ -193,7 +190,7 @@ def test_one_subject_cannot_be_split(
     run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     root = tmp_path / "single"
-    write_subject(root, "only", 0, (14, 16, 12))
+    write_subject(root, "only", 0)
     assert run(root=root) == 6
     assert message(capsys)
 
