@@ -36,6 +36,11 @@ def environment() -> dict[str, str]:
     return {**os.environ, "OMP_NUM_THREADS": "1", "SYNTHBENCH_CHECKPOINT_SECONDS": "0.2"}
 
 
+def listen_to_ctrl_c() -> None:
+    """A job in the background of a shell inherits that Ctrl-C is ignored; a user's shell does not."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def finish(data_root: Path, output: Path, *more: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         command(data_root, output, *more),
@@ -70,6 +75,7 @@ def start(data_root: Path) -> Iterator[Callable[[Path], subprocess.Popen[bytes]]
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
+            preexec_fn=listen_to_ctrl_c,
         )
         started.append(process)
         return process
