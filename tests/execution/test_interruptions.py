@@ -37,7 +37,7 @@ def environment() -> dict[str, str]:
 
 
 def listen_to_ctrl_c() -> None:
-    """A job in the background of a shell inherits that Ctrl-C is ignored; a user's shell does not."""
+    """Undo what a job in the background of a shell inherits: that Ctrl-C is ignored."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
