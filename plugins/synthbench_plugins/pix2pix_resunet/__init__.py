@@ -54,7 +54,7 @@ def _small(
 
 _PRESETS = {
     "smoke": _small([8, 16, 32], critic=8, side=32, batch=2, steps=30),
-    "quick": _small([16, 32, 64, 128], critic=8, side=48, batch=1, steps=600),
+    "quick": _small([16, 32, 64, 128], critic=8, side=40, batch=1, steps=400),
 }
 
 _NOTES = (
