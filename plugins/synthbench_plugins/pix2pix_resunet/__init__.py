@@ -29,8 +29,8 @@ def _small(
 ) -> dict[str, Any]:
     # L1 weight 100 and a higher, decaying rate, because at weight 1 the adversarial term leads for
     # longer than such a budget lasts. Instance norm, because the running statistics of so few and
-    # small batches do not describe what the network meets in a whole volume; windows as large as
-    # memory allows, because one of mere air would be stretched to unit variance.
+    # small batches do not describe what the network meets in a whole volume; windows of the patch's
+    # size, because instance norm must see as much air at a time as it did in training.
     return {
         "translator.params": {"channels": channels, "norm": "instance"},
         "discriminators": [
@@ -47,8 +47,6 @@ def _small(
         "patch.size": [side, side, side],
         "batch": batch,
         "budget": {"steps": steps},
-        "inference.window": [96, 96, 96],
-        "inference.batch": 1,
     }
 
 
