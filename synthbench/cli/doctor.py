@@ -9,6 +9,8 @@ from typing import Literal
 
 import click
 
+from synthbench.cli.options import output_option
+
 #: Less than this is too little even for the embedded demonstration.
 _LEAST_FREE_GB = 2.0
 _PACKAGES = ("torch", "monai", "numpy", "scipy", "pandas", "nibabel", "scikit-image", "pluggy")
@@ -25,11 +27,7 @@ class Finding:
 
 
 @click.command("doctor")
-@click.option(
-    "--output",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Where results would be kept.",
-)
+@output_option
 @click.pass_context
 def command(ctx: click.Context, output: Path | None) -> None:
     """Check this installation and machine.

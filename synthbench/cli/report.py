@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from synthbench.cli.options import output_option
+
 if TYPE_CHECKING:
     from synthbench.report.run_folder import RunFolder
     from synthbench.report.tables import Table
@@ -47,11 +49,7 @@ def _names(_: click.Context, __: click.Parameter, value: tuple[str, ...]) -> tup
     help="Also write table, caption and figure into this folder.",
 )
 @click.option("--subject", help="Subject of the figure.  [default: the most ordinary one]")
-@click.option(
-    "--output",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder with all results.  [default: $SYNTHBENCH_OUTPUT or ./synthbench-output]",
-)
+@output_option
 def command(
     run: str | None,
     form: str,

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from synthbench.cli.options import output_option
+
 if TYPE_CHECKING:
     from synthbench.execution.planning import Plan
     from synthbench.execution.runs import RunWriter
@@ -49,7 +51,7 @@ _EXIT_SOME_FAILED = 3
     "--group-file", type=click.Path(path_type=Path), help="CSV with columns subject and patient."
 )
 @click.option("--name", help="Prefix of the run's folder.")
-@click.option("--output", "-o", type=click.Path(path_type=Path), help="Where results are kept.")
+@output_option
 @click.option(
     "--executor",
     type=click.Choice(["local", "inline"]),

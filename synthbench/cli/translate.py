@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from synthbench.cli.options import output_option
+
 if TYPE_CHECKING:
     from synthbench.api import Subject
 
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     required=True,
     help="Folder for the synthetic volumes, <name>_<target>.nii.gz each.",
 )
-@click.option("--output", "-o", type=click.Path(path_type=Path), help="Where runs are kept.")
+@output_option
 @click.option("--overwrite", is_flag=True, help="Replace volumes that are there already.")
 def command(
     model: str, files: tuple[str, ...], folder: Path, output: Path | None, overwrite: bool

@@ -43,11 +43,11 @@ def execute(
         SynthbenchError: If the data cannot be prepared; nothing was trained then.
         KeyboardInterrupt: After Ctrl-C, once running cells have written their checkpoints.
     """
-    pending = [cell for cell in plan.cells if not cell.blocked and not cell.finished(run.store)]
-    states = {"done": len(plan.cells) - len(pending)}
     blocked = [cell for cell in plan.cells if cell.blocked]
+    pending = [cell for cell in plan.cells if not cell.blocked and not cell.finished(run.store)]
+    states = {"done": len(plan.cells) - len(pending) - len(blocked)}
     if blocked:
-        states = {"done": states["done"] - len(blocked), "blocked": len(blocked)}
+        states["blocked"] = len(blocked)
     registry.notify(
         "synthbench_run_started", run=str(run.path), cells=len(plan.cells), pending=len(pending)
     )

@@ -40,9 +40,7 @@ def run_prep(registry: Registry, job: PrepJob, folder: Path, report: Report) -> 
         spacing=job.spacing,
         folder=folder,
         regions=dataset.regions,
-        progress=lambda done, total: report(
-            {"stage": "prep", "step": done, "steps": total, "fraction": done / max(total, 1)}
-        ),
+        progress=lambda done, total: report(_progress("prep", done, total)),
     )
     warnings = {i: prepared[i].warnings for i in prepared.subjects if prepared[i].warnings}
     return {
@@ -164,14 +162,7 @@ def run_predict(
     translator = load_translator(registry, recipe, len(job.source), train_folder / "model.pt")
     seconds: dict[str, float] = {}
     for number, subject in enumerate(cell.test):
-        report(
-            {
-                "stage": "predict",
-                "step": number,
-                "steps": len(cell.test),
-                "fraction": number / len(cell.test),
-            }
-        )
+        report(_progress("predict", number, len(cell.test)))
         started = time.monotonic()
         batch = whole(prepared[subject], job.source, None, recipe.intensity)
         unit = translate(translator, recipe, batch, cell.seed)
@@ -227,14 +218,7 @@ def _cases(
 ) -> Iterator[Case]:
     intensity = job.intensity(job.target)
     for number, identity in enumerate(cell.test):
-        report(
-            {
-                "stage": "score",
-                "step": number,
-                "steps": len(cell.test),
-                "fraction": number / len(cell.test),
-            }
-        )
+        report(_progress("score", number, len(cell.test)))
         subject = prepared[identity]
         bounds = subject.bounds[job.target]
         physical = intensity.kind == "window"
@@ -249,6 +233,10 @@ def _cases(
             scale=bounds.high - bounds.low if physical else 1.0,
             unit=intensity.unit if physical else "",
         )
+
+
+def _progress(stage: str, done: int, total: int) -> dict[str, Any]:
+    return {"stage": stage, "step": done, "steps": total, "fraction": done / total}
 
 
 def _peaks() -> dict[str, float]:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from synthbench.api import Batch, Recipe, Stage, Translator
@@ -124,7 +123,7 @@ class Engine:
             discriminator_parameters = sum(count_parameters(c.network) for c in loop.step.critics)
         weights = {name: value.cpu() for name, value in self.translator.state_dict().items()}
         write_atomic(self.job.folder / "model.pt", lambda path: torch.save(weights, path))
-        LossTable(1, self.rows).write(self.job.folder / "losses.csv")
+        LossTable(self.rows).write(self.job.folder / "losses.csv")
         return {
             "steps": self.steps,
             "seconds": round(self.elapsed, 3),
@@ -164,7 +163,7 @@ class _StageLoop:
             penalty.loss.to(engine.device)
         precision = Precision(self.recipe.precision, engine.device)
         self.step = TrainingStep(stage.module, critics, penalties, self.recipe, precision)
-        self.average: nn.Module | None = None
+        self.average: AveragedModel | None = None
         if self.recipe.ema is not None:
             self.average = AveragedModel(
                 stage.module,
@@ -181,7 +180,7 @@ class _StageLoop:
         if state is not None:
             self._restore(state)
         every = max(1, (self.plan.steps or 2000) // _ROWS_PER_STAGE)
-        table = LossTable(every, engine.rows)
+        table = LossTable(engine.rows)
         sample = job.sampler(
             self.recipe.patch,
             self.recipe.batch,
@@ -200,7 +199,7 @@ class _StageLoop:
         while not self.plan.finished(self.count, engine.elapsed - self.started_at):
             progress = self.plan.progress(self.count, engine.elapsed - self.started_at)
             table.add(self.step(draw, progress))
-            if isinstance(self.average, AveragedModel):
+            if self.average is not None:
                 self.average.update_parameters(self.stage.module)
             self.count += 1
             engine.steps += 1
@@ -227,7 +226,7 @@ class _StageLoop:
                 table.flush(self.stage.name, self.count, engine.elapsed, 0.0)
                 self._save()
                 raise Interrupted
-        if isinstance(self.average, AveragedModel):
+        if self.average is not None:
             self.stage.module.load_state_dict(self.average.module.state_dict())
 
     def _save(self) -> None:

@@ -19,13 +19,11 @@ class LossTable:
     """Means of the losses over short stretches of steps.
 
     Args:
-        every: Steps averaged in one row.
-        rows: Rows of an earlier session to continue.
+        rows: Rows so far; the list itself grows.
     """
 
-    def __init__(self, every: int, rows: list[dict[str, Any]] | None = None) -> None:
-        self.every = every
-        self.rows = [] if rows is None else rows
+    def __init__(self, rows: list[dict[str, Any]]) -> None:
+        self.rows = rows
         self._pending: dict[str, list[Tensor]] = {}
 
     def add(self, values: Mapping[str, Tensor]) -> None:

@@ -93,14 +93,16 @@ def wait_for(what: Callable[[], object], seconds: float = 60.0) -> None:
         time.sleep(0.02)
 
 
-def worker_of(process: subprocess.Popen[bytes]) -> psutil.Process | None:
-    children = psutil.Process(process.pid).children()
-    return children[0] if children else None
-
-
 def training(output: Path) -> bool:
     """Whether a checkpoint of an unfinished training lies there."""
     return any(output.glob("store/train/*/*/last.pt"))
+
+
+def training_worker(process: subprocess.Popen[bytes], output: Path) -> psutil.Process:
+    """Wait until a run trains; the process that does it."""
+    wait_for(lambda: training(output))
+    (worker,) = psutil.Process(process.pid).children()
+    return worker
 
 
 def test_killed_at_any_moment_the_same_command_gives_the_same_scores(
@@ -165,9 +167,7 @@ def test_an_orphaned_worker_stops_by_itself(
 ) -> None:
     output = tmp_path / "out"
     process = start(output)
-    wait_for(lambda: training(output))
-    worker = worker_of(process)
-    assert worker is not None
+    worker = training_worker(process, output)
     process.kill()
     process.wait()
     wait_for(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE)
@@ -179,9 +179,7 @@ def test_a_killed_worker_is_one_failed_cell(
 ) -> None:
     output = tmp_path / "out"
     process = start(output)
-    wait_for(lambda: training(output))
-    worker = worker_of(process)
-    assert worker is not None
+    worker = training_worker(process, output)
     worker.kill()
     assert process.wait(timeout=60) == 3
     rows = cells(output)
