@@ -155,6 +155,10 @@ class FeatureMatching(Loss):
         return total
 
 
+def remarks() -> list[str]:
+    return ["a remark of this loss"]
+
+
 def _target(name: str) -> str:
     return f"{__name__}:{name}"
 
@@ -197,6 +201,9 @@ def synthbench_losses() -> list[LossSpec]:
             adversarial=True,
             needs=("dense",),
         ),
+        LossSpec(
+            name="remarkable", target=_target("L1"), summary="Toy.", remarks=_target("remarks")
+        ),
         LossSpec(name="squared", target=_target("SquaredPair"), summary="Toy.", adversarial=True),
         LossSpec(name="relative", target=_target("RelativePair"), summary="Toy.", adversarial=True),
     ]
@@ -234,4 +241,8 @@ def synthbench_methods() -> list[MethodSpec]:
         method("unready", translator="unready"),
         method("undense", discriminators=["critic:dense_only"]),
         method("unmatched", discriminators=["blunt:squared"], losses=["matching"]),
+        method("matched", discriminators=["blunt:squared", "critic:squared"], losses=["matching"]),
+        method("unpaired", discriminators=["critic:l1"]),
+        method("unjudged", losses=["squared"]),
+        method("remarkable", losses=["remarkable"]),
     ]

@@ -27,6 +27,9 @@ class ComponentSpec:
         preflight: Optional ``"package.module:function"`` called at plan time with the component's
             parameters; returns ``list[tuple[str, str]]`` of (what is missing, how to fix it), for
             example pre-trained weights. Must not import torch.
+        remarks: Optional ``"package.module:function"`` called at plan time with the component's
+            parameters; returns ``list[str]``: what every result made with them must say, for
+            example that a backbone is randomly initialised. Must not import torch.
         citation: Whom to cite, one line.
     """
 
@@ -36,6 +39,7 @@ class ComponentSpec:
     code_version: int = 1
     requires: tuple[str, ...] = ()
     preflight: str = ""
+    remarks: str = ""
     citation: str = ""
 
 

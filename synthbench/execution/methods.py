@@ -6,7 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from synthbench.api import MethodSpec, Recipe, SynthbenchError, UsageError
+from synthbench.api import (
+    DiscriminatorSpec,
+    LossSpec,
+    MethodSpec,
+    Recipe,
+    SynthbenchError,
+    UsageError,
+)
 from synthbench.api.recipe import Preset
 from synthbench.registry import Entry, Kind, Registry
 from synthbench.registry.names import did_you_mean
@@ -26,6 +33,7 @@ class Method:
         components: What determines the trained weights beside the recipe, for the key.
         changes: What the suite changed in its recipe, by dotted path.
         blocked: Why it cannot run, and what to do; empty when it can.
+        remarks: What every result must say beside it, e.g. that a backbone is random.
     """
 
     id: str
@@ -35,6 +43,7 @@ class Method:
     components: tuple[dict[str, Any], ...]
     changes: Mapping[str, Any]
     blocked: tuple[str, str] | None = None
+    remarks: tuple[str, ...] = ()
 
 
 def resolve_methods(registry: Registry, suite: Suite, sources: int) -> list[Method]:
@@ -92,9 +101,13 @@ def _resolve(
     recipe = with_changes(recipe_of(entry.spec, preset), changes, what=label)
     blocked = None
     components: tuple[dict[str, Any], ...] = ()
+    remarks: tuple[str, ...] = ()
     try:
         recipe, used = _canonical(registry, recipe, entry.owner)
-        blocked = _unfit(used, sources) or _missing(used)
+        blocked = _unfit(recipe, used, sources) or _missing(used)
+        remarks = tuple(
+            dict.fromkeys(remark for _, found, params in used for remark in found.remarks(params))
+        )
         components = tuple(
             {
                 "kind": kind,
@@ -106,7 +119,7 @@ def _resolve(
         )
     except SynthbenchError as error:  # one method's broken part must not stop the others
         blocked = (error.message, error.hint)
-    return Method(identity, label, entry.spec, recipe, components, changes, blocked)
+    return Method(identity, label, entry.spec, recipe, components, changes, blocked, remarks)
 
 
 _Used = list[tuple[Kind, Entry, Mapping[str, Any]]]
@@ -145,33 +158,51 @@ def _canonical(registry: Registry, recipe: Recipe, owner: str) -> tuple[Recipe, 
     return Recipe.model_validate(data), used
 
 
-def _unfit(used: _Used, sources: int) -> tuple[str, str] | None:
+def _unfit(recipe: Recipe, used: _Used, sources: int) -> tuple[str, str] | None:
     """Say why components do not fit the task or each other."""
-    discriminators = [entry for kind, entry, _ in used if kind == "discriminators"]
-    pair: Entry | None = None
-    for kind, entry, _ in used:
-        spec: Any = entry.spec
-        if kind == "translators" and spec.max_sources is not None and sources > spec.max_sources:
+    specs: dict[tuple[Kind, str], Any] = {(kind, entry.id): entry.spec for kind, entry, _ in used}
+    translator = specs["translators", recipe.translator.name]
+    if translator.max_sources is not None and sources > translator.max_sources:
+        return (
+            f"{recipe.translator.name} takes at most {translator.max_sources} source "
+            f"modality(ies), not {sources}",
+            "leave it out, or give it fewer sources",
+        )
+    judges = {term.name: specs["discriminators", term.name] for term in recipe.discriminators}
+    for judge in recipe.discriminators:
+        pair = judge.adversarial.name
+        if not specs["losses", pair].adversarial:
             return (
-                f"{entry.id} takes at most {spec.max_sources} source modality(ies), not {sources}",
-                "leave it out, or give it fewer sources",
+                f"{pair} is not an adversarial pair and cannot train {judge.name}",
+                "list it under losses; `synthbench list losses` says which are adversarial pairs",
             )
-        if kind == "discriminators":
-            pair = entry  # the adversarial pair listed next belongs to it
-        if kind != "losses":
+        if reason := _lacking(pair, specs["losses", pair], {judge.name: judges[judge.name]}):
+            return reason
+    for loss in recipe.losses:
+        if specs["losses", loss.name].adversarial:
+            return (
+                f"{loss.name} is an adversarial pair and no loss by itself",
+                f"put it behind a discriminator: discriminators=NAME:{loss.name}@WEIGHT",
+            )
+        if reason := _lacking(loss.name, specs["losses", loss.name], judges):
+            return reason
+    return None
+
+
+def _lacking(
+    name: str, spec: LossSpec, judges: Mapping[str, DiscriminatorSpec]
+) -> tuple[str, str] | None:
+    """Say what a loss needs that none of the discriminators it looks at gives."""
+    for need in spec.needs:
+        if not judges:
+            return f"{name} needs a discriminator", "add one to the recipe"
+        if need == "discriminator" or any(getattr(judge, need) for judge in judges.values()):
             continue
-        judges = [pair] if spec.adversarial and pair is not None else discriminators
-        for need in spec.needs:
-            if need == "discriminator" and not judges:
-                return f"{entry.id} needs a discriminator", "add one to the recipe"
-            lacking = [d.id for d in judges if not getattr(d.spec, need, True)]
-            if need in ("dense", "features") and (lacking or not judges):
-                which = " and ".join(lacking) or "the recipe"
-                what = "one logit a voxel" if need == "dense" else "intermediate features"
-                return (
-                    f"{entry.id} needs {what}, which {which} does not give",
-                    "combine it with another discriminator",
-                )
+        what = "one logit a voxel" if need == "dense" else "intermediate features"
+        return (
+            f"{name} needs {what}, which {' and '.join(judges)} does not give",
+            "combine it with another discriminator",
+        )
     return None
 
 

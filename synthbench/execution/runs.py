@@ -192,6 +192,7 @@ def _describe(plan: Plan, registry: Registry) -> dict[str, Any]:
                 "summary": method.spec.summary,
                 "baseline": method.spec.baseline,
                 "notes": method.spec.notes,
+                "remarks": list(method.remarks),
                 "paper": method.spec.paper,
                 "variant_of": method.spec.variant_of,
             }

@@ -129,6 +129,25 @@ class Entry:
             reason = error.message if isinstance(error, PluginError) else _one_line(error)
             return [(f"{self.id}: the check for what it needs failed: {reason}", self._blame())]
 
+    def remarks(self, params: Mapping[str, Any]) -> list[str]:
+        """Say what every result made with this component must state beside it.
+
+        Args:
+            params: The parameters it will be built with.
+
+        Raises:
+            PluginError: If the plugin's own function fails: results must not lose a remark.
+        """
+        if not isinstance(self.spec, ComponentSpec) or not self.spec.remarks:
+            return []
+        function = self._import(self.spec.remarks)
+        try:
+            return [str(remark) for remark in function(**params)]
+        except Exception as error:
+            raise PluginError(
+                f"{self.id}: {self.spec.remarks} failed: {_one_line(error)}", self._blame()
+            ) from error
+
     def _import(self, target: str) -> Any:
         module, _, path = target.partition(":")
         try:

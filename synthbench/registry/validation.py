@@ -71,7 +71,7 @@ def _check(spec: ComponentSpec | MethodSpec) -> None:
     except (TypeError, ValueError) as error:
         raise InvalidSpecError(f"{spec.name}: {error}") from error
     if isinstance(spec, ComponentSpec):
-        for target in (spec.target, spec.preflight):
+        for target in (spec.target, spec.preflight, spec.remarks):
             if target != "" and not _TARGET.fullmatch(target):
                 raise InvalidSpecError(f"{spec.name}: {target!r} is not 'package.module:name'")
         if not spec.target:

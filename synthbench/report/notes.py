@@ -188,9 +188,10 @@ def _missing_values(table: Table) -> list[str]:
 def _of_methods(table: Table, run: RunFolder) -> list[str]:
     lines = []
     for row in table.rows:
-        text = str(run.methods.get(row.method, {}).get("notes") or "").strip()
-        if text:
-            lines.append(f"{row.label}: {text.rstrip('.')}.")
+        about = run.methods.get(row.method, {})
+        for text in (*about.get("remarks", ()), about.get("notes") or ""):
+            if text.strip():
+                lines.append(f"{row.label}: {text.strip().rstrip('.')}.")
     return lines
 
 

@@ -17,6 +17,9 @@ from synthbench.execution.executors import InlineExecutor
 from synthbench.execution.planning import Plan, make_plan
 from synthbench.execution.runs import RunWriter
 from synthbench.registry import Registry
+from synthbench.report import latex, markdown
+from synthbench.report.run_folder import RunFolder
+from synthbench.report.tables import build_tables
 from synthbench.store.atomic import read_json
 from synthbench.suite import Suite
 
@@ -125,6 +128,37 @@ def test_one_failing_cell_leaves_the_others_untouched(
     assert "intermediate features" in rows["toy/unmatched"]["message"]
     log = next(writer.path.glob("cells/*/*/toy__nan/*/log.txt"))
     assert "Traceback" in log.read_text()
+
+
+@pytest.mark.parametrize(
+    ("method", "reason"),
+    [
+        ("undense", "toy/dense_only needs one logit a voxel, which toy/critic does not give"),
+        ("unmatched", "toy/matching needs intermediate features, which toy/blunt does not give"),
+        ("unpaired", "toy/l1 is not an adversarial pair and cannot train toy/critic"),
+        ("unjudged", "toy/squared is an adversarial pair and no loss by itself"),
+        ("matched", None),  # one of its two discriminators offers what the loss needs
+    ],
+)
+def test_parts_that_do_not_fit_each_other_are_refused_at_plan_time(
+    registry: Registry, suite: MakeSuite, tmp_path: Path, method: str, reason: str | None
+) -> None:
+    plan = make_plan(registry, suite(methods=[f"toy/{method}"]), tmp_path)
+    blocked = plan.cells[0].blocked
+    assert (blocked and blocked[0]) == reason
+
+
+def test_remarks_of_components_reach_the_run_and_its_report(
+    registry: Registry, suite: MakeSuite, tmp_path: Path
+) -> None:
+    _, writer, _ = run(registry, suite(methods=["toy/remarkable", "identity"]), tmp_path / "out")
+    methods = read_json(writer.path / "run.json")["methods"]
+    assert methods["toy/remarkable"]["remarks"] == ["a remark of this loss"]
+    assert methods["core/identity"]["remarks"] == []
+    folder = RunFolder.load(writer.path)
+    for render in (markdown.render, latex.render):
+        (text,) = [render(each, folder) for each in build_tables(folder)]
+        assert "remarkable: a remark of this loss." in text
 
 
 def test_a_failed_cell_is_tried_again_and_its_attempts_stay_listed(

@@ -23,8 +23,8 @@ def synthbench_losses():
         loss("nowhere", "no_such_package.module:X"),
         loss("exits", "{module}_exits:X"),
         loss("needy", requires=("json", "no_such_package", "no.such.child")),
-        loss("checked", preflight="{module}:check"),
-        loss("crashing", preflight="{module}:crash"),
+        loss("checked", preflight="{module}:check", remarks="{module}:remark"),
+        loss("crashing", preflight="{module}:crash", remarks="{module}:crash"),
     ]
 
 LABEL = "not a class"
@@ -33,7 +33,10 @@ def check(weights="none"):
     return [] if weights == "here" else [("weights of " + weights, "download them")]
 
 def crash():
-    raise SystemExit("no")
+    raise ValueError("no")
+
+def remark(weights="none"):
+    return ["weights are " + weights] if weights != "here" else []
 
 def __getattr__(name):
     if name == "Sum":
@@ -120,6 +123,14 @@ def test_a_preflight_that_fails_is_itself_what_is_missing(
     ((what, fix),) = losses[name].missing(params)
     assert what.startswith(f"acme/{name}: the check for what it needs failed: ")
     assert "synthbench-acme" in fix
+
+
+def test_remarks_get_the_parameters_and_must_not_fail(losses: dict[str, Entry]) -> None:
+    assert losses["checked"].remarks({"weights": "random"}) == ["weights are random"]
+    assert losses["checked"].remarks({"weights": "here"}) == []
+    assert losses["sum"].remarks({}) == []
+    with pytest.raises(PluginError, match=r"acme/crashing: .*:crash failed: ValueError: no"):
+        losses["crashing"].remarks({})
 
 
 def test_only_editable_installs_have_a_source_digest(site: Site, losses: dict[str, Entry]) -> None:
