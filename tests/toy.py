@@ -168,7 +168,9 @@ def synthbench_translators() -> list[TranslatorSpec]:
     return [
         TranslatorSpec(name="conv", target=_target("Conv"), summary="Toy.", max_sources=1),
         TranslatorSpec(name="staged", target=_target("Staged"), summary="Toy."),
-        TranslatorSpec(name="calibrated", target=_target("Calibrated"), summary="Toy."),
+        TranslatorSpec(
+            name="calibrated", target=_target("Calibrated"), summary="Toy.", trained=False
+        ),
         TranslatorSpec(name="broken", target=_target("Broken"), summary="Toy."),
         TranslatorSpec(
             name="unready", target=_target("Conv"), summary="Toy.", requires=("no_such_package",)
@@ -242,6 +244,7 @@ def synthbench_methods() -> list[MethodSpec]:
         method("undense", discriminators=["critic:dense_only"]),
         method("unmatched", discriminators=["blunt:squared"], losses=["matching"]),
         method("matched", discriminators=["blunt:squared", "critic:squared"], losses=["matching"]),
+        method("untrainable", translator="calibrated"),
         method("unpaired", discriminators=["critic:l1"]),
         method("unjudged", losses=["squared"]),
         method("remarkable", losses=["remarkable"]),

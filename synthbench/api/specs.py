@@ -49,9 +49,11 @@ class TranslatorSpec(ComponentSpec):
 
     Attributes:
         max_sources: Most source modalities it accepts; ``None`` for any number.
+        trained: Whether it has weights to train; ``False`` for closed forms.
     """
 
     max_sources: int | None = None
+    trained: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)

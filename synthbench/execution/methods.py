@@ -168,6 +168,8 @@ def _unfit(recipe: Recipe, used: _Used, sources: int) -> tuple[str, str] | None:
             f"modality(ies), not {sources}",
             "leave it out, or give it fewer sources",
         )
+    if not translator.trained and recipe.budget.steps != 0:
+        return f"{recipe.translator.name} has nothing to train", "set budget.steps to 0"
     judges = {term.name: specs["discriminators", term.name] for term in recipe.discriminators}
     for judge in recipe.discriminators:
         pair = judge.adversarial.name

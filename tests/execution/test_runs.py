@@ -135,6 +135,7 @@ def test_one_failing_cell_leaves_the_others_untouched(
     [
         ("undense", "toy/dense_only needs one logit a voxel, which toy/critic does not give"),
         ("unmatched", "toy/matching needs intermediate features, which toy/blunt does not give"),
+        ("untrainable", "toy/calibrated has nothing to train"),
         ("unpaired", "toy/l1 is not an adversarial pair and cannot train toy/critic"),
         ("unjudged", "toy/squared is an adversarial pair and no loss by itself"),
         ("matched", None),  # one of its two discriminators offers what the loss needs
