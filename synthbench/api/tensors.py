@@ -18,7 +18,8 @@ class Setting:
         target_channels: Channels of the target image.
         condition_channels: Channels of ``Prediction.condition`` (discriminators only).
         levels: Number of resolutions in ``Prediction.fake`` (discriminators only).
-        patch: Side lengths of a training patch in voxels, or ``None`` for whole volumes.
+        patch: Side lengths of a training patch in voxels, or ``None`` for whole volumes; for a
+            discriminator those of what it judges.
         intensity: Lowest and highest value of the images, e.g. (-1, 1).
     """
 

@@ -46,10 +46,13 @@ class Translator(nn.Module):
         size_multiple: Every side of what ``forward`` receives is padded to a multiple of this (one
             number, or one an axis). Sides of 1 (slices) are left alone.
         levels: Number of resolutions in ``predict(...).fake``.
+        predicted_sides: Sides of ``predict(...).fake[0]``, where they are not those of the batch
+            (a translator that cuts patches of its own).
     """
 
     size_multiple: int | tuple[int, int, int] = 1
     levels: int = 1
+    predicted_sides: tuple[int, int, int] | None = None
 
     def __init__(self, setting: Setting) -> None:
         super().__init__()

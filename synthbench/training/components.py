@@ -75,7 +75,7 @@ def build_critics(registry: Registry, recipe: Recipe, stage: Stage) -> list[Crit
         stage.module.setting,
         condition_channels=stage.module.condition_channels,
         levels=stage.module.levels,
-        patch=recipe.patch.size,
+        patch=stage.module.predicted_sides or recipe.patch.size,
     )
     needs_features = any(
         "features" in registry.get("losses", term.name).spec.needs for term in recipe.losses

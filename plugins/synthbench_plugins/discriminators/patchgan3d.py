@@ -59,8 +59,9 @@ class PatchGAN3D(Discriminator):
 
     Each stage is (3x3x3 convolution, norm, ReLU) twice and max-pooling by 2; the dense layer of the
     paper's figure is a 1x1x1 convolution over the resulting grid, so that any size works. A side
-    too short for another pooling is left alone while the others are pooled on, so anisotropic and
-    thin patches work. Several resolutions get a network each, the condition resized to theirs.
+    too short for another pooling is left alone while the others are pooled on, so anisotropic
+    patches and slices work. Several resolutions get a network each, and the condition resized to
+    theirs.
 
     Source: Dao et al., Cross-modality Medical Image Generation using Deep GAN, Fig. 3, after
     Isola et al., CVPR 2017.
@@ -72,7 +73,7 @@ class PatchGAN3D(Discriminator):
         norm: Normalisation after each convolution.
 
     Raises:
-        UsageError: If a patch is a slice (a side of 1).
+        UsageError: For an unknown norm.
     """
 
     def __init__(
@@ -83,8 +84,6 @@ class PatchGAN3D(Discriminator):
             raise UsageError(
                 f"patchgan3d: unknown norm {norm!r}", f"choose one of {', '.join(_NORMS)}"
             )
-        if setting.patch is not None:
-            _refuse_slices(setting.patch)
         inputs = setting.condition_channels + setting.target_channels
         widths = [channels * 2**stage for stage in range(stages)]
         self.networks = nn.ModuleList(
@@ -97,17 +96,16 @@ class PatchGAN3D(Discriminator):
         """Judge images.
 
         Args:
-            images: ``setting.levels`` tensors of shape (B, C, X, Y, Z), finest first, every side at
-                least 2.
+            images: ``setting.levels`` tensors of shape (B, C, X, Y, Z), finest first.
             condition: Shape (B, C, X, Y, Z), of the finest resolution.
             features: Whether to return each stage's output before pooling, level after level.
 
         Returns:
             Logit maps of shape (B, 1, x, y, z), each side the image's divided by 2 a stage, but
-            not below 2.
+            not below 2 (1 across a slice).
 
         Raises:
-            UsageError: If an image is a slice, or there is no condition.
+            UsageError: If there is no condition.
         """
         if condition is None:
             raise UsageError(
@@ -116,7 +114,6 @@ class PatchGAN3D(Discriminator):
             )
         judgement = Judgement(logits=[])
         for network, image in zip(self.networks, images, strict=True):
-            _refuse_slices(image.shape[2:])
             beside = condition
             if beside.shape[2:] != image.shape[2:]:
                 beside = F.interpolate(
@@ -127,11 +124,3 @@ class PatchGAN3D(Discriminator):
             if features:
                 judgement.features.extend(seen)
         return judgement
-
-
-def _refuse_slices(sides: Sequence[int]) -> None:
-    if 1 in sides:
-        raise UsageError(
-            f"patchgan3d judges volumes, but a patch of {'x'.join(map(str, sides))} is a slice",
-            "choose a patch with every side of at least 2 voxels, or a 2D discriminator",
-        )

@@ -97,11 +97,16 @@ def test_gradient_reaches_the_image():
     assert image.grad.abs().sum() > 0
 
 
-def test_slices_and_missing_conditions_are_refused_by_name():
-    with pytest.raises(UsageError, match="64x64x1 is a slice"):
-        PatchGAN3D(Setting(patch=(64, 64, 1)))
-    with pytest.raises(UsageError, match="8x1x8 is a slice"):
-        judge((8, 1, 8))
+@pytest.mark.parametrize("norm", ["batch", "instance"])
+def test_slices_are_judged_in_their_plane(norm):
+    critic = PatchGAN3D(Setting(patch=(16, 1, 8)), channels=2, stages=2, norm=norm)
+    slices = torch.randn(1, 1, 16, 1, 8)
+    (logits,) = critic([slices], slices).logits
+    assert logits.shape == (1, 1, 4, 1, 2)
+    assert logits.isfinite().all()
+
+
+def test_missing_conditions_and_unknown_norms_are_refused_by_name():
     with pytest.raises(UsageError, match="no condition"):
         PatchGAN3D(Setting(), channels=2)([torch.zeros(1, 1, 8, 8, 8)])
     with pytest.raises(UsageError, match="unknown norm 'layer'"):
