@@ -8,10 +8,18 @@ from synthbench.api import MethodSpec, TranslatorSpec, hookimpl
 
 synthbench_api_version = "1.0"
 
-_SUMMARIES = {
-    "identity": "The (first) source itself, unit range to unit range.",
-    "linear": "One affine intensity map per source, least squares over the training foreground.",
-    "mean": "Mean training intensity of the target, inside and outside the source's foreground.",
+#: Class and summary by name.
+_BASELINES = {
+    "identity": ("Identity", "The (first) source itself, unit range to unit range."),
+    "linear": (
+        "Linear",
+        "One affine intensity map per source, least squares over the training foreground.",
+    ),
+    "mean": (
+        "Mean",
+        "Mean training intensity of the target, inside and outside the source's foreground.",
+    ),
+    "nlm": ("NonLocalMeans", "The (first) source, denoised by 3D non-local means."),
 }
 
 
@@ -30,10 +38,11 @@ def synthbench_translators() -> list[TranslatorSpec]:
     return [
         TranslatorSpec(
             name=name,
-            target=f"synthbench_plugins.reference.{name}:{name.capitalize()}",
+            target=f"synthbench_plugins.reference.{name}:{implementation}",
             summary=summary,
+            trained=False,
         )
-        for name, summary in _SUMMARIES.items()
+        for name, (implementation, summary) in _BASELINES.items()
     ]
 
 
@@ -47,5 +56,5 @@ def synthbench_methods() -> list[MethodSpec]:
         MethodSpec(
             name=name, summary=summary, recipe=_recipe(name), presets=unchanged, baseline=True
         )
-        for name, summary in _SUMMARIES.items()
+        for name, (_, summary) in _BASELINES.items()
     ]

@@ -1,12 +1,14 @@
 import numpy as np
 import pytest
 import torch
+from skimage.restoration import denoise_nl_means
 
-from synthbench.api import Batch, DataError, Recipe, Setting
+from synthbench.api import Batch, DataError, Recipe, Setting, UsageError
 from synthbench_plugins import reference
 from synthbench_plugins.reference.identity import Identity
 from synthbench_plugins.reference.linear import Linear
 from synthbench_plugins.reference.mean import Mean
+from synthbench_plugins.reference.nlm import NonLocalMeans, noise_level
 
 
 def no_window(network, volume):
@@ -139,9 +141,86 @@ def test_volumes_are_streamed(model):
     assert alive == [0, 1, 2]
 
 
+def noisy_ball(sides=(20, 22, 18), sigma=0.05, seed=0):
+    """A bright ball, and the same with white noise."""
+    axes = [np.linspace(-1, 1, side) for side in sides]
+    grid = np.meshgrid(*axes, indexing="ij")
+    clean = 0.6 * (sum(axis**2 for axis in grid) < 0.6)
+    noise = sigma * np.random.default_rng(seed).standard_normal(sides)
+    return clean.astype(np.float32), (clean + noise).astype(np.float32)
+
+
+def volumes_of(*arrays):
+    return torch.stack([torch.from_numpy(array) for array in arrays])[:, None]
+
+
+def test_nlm_denoises_the_first_source_and_keeps_its_edges():
+    clean, noisy = noisy_ball()
+    source = torch.cat([volumes_of(noisy), torch.rand(1, 1, *clean.shape)], dim=1)
+    model = NonLocalMeans(Setting(source_channels=2))
+    kept = source.clone()
+    denoised = model.translate(Batch(source), no_window)
+    assert denoised.shape == (1, 1, *clean.shape)
+    assert torch.equal(source, kept)
+    error = np.abs(denoised[0, 0].numpy() - clean).mean()
+    assert error < 0.4 * np.abs(noisy - clean).mean()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"patch_size": 5, "patch_distance": 2, "h": 0.6},
+        {"patch_distance": 1, "fast_mode": False},
+    ],
+)
+def test_nlm_equals_scikit_image(options):
+    volumes = [noisy_ball((9, 10, 8), sigma, seed)[1] for seed, sigma in ((0, 0.02), (1, 0.1))]
+    given = {"patch_size": 3, "patch_distance": 3, "h": 0.8, "fast_mode": True} | options
+    factor = given.pop("h")
+    expected = []
+    for volume in volumes:
+        sigma = noise_level(volume)
+        expected.append(denoise_nl_means(volume, h=factor * sigma, sigma=sigma, **given))
+    denoised = NonLocalMeans(Setting(), **options)(volumes_of(*volumes))
+    assert torch.equal(denoised, volumes_of(*expected))
+
+
+@pytest.mark.parametrize("sides", [(24, 25, 26), (40, 41, 1)])
+@pytest.mark.parametrize("sigma", [0.02, 0.1])
+def test_noise_level_is_that_of_the_noise(sides, sigma):
+    _, noisy = noisy_ball(sides, sigma)
+    assert noise_level(noisy) == pytest.approx(sigma, rel=0.15)
+
+
+def test_noise_level_leaves_out_a_masked_background():
+    noise = 0.1 * np.random.default_rng(0).standard_normal((24, 24, 48))
+    noise[:, :, :32] = 0
+    assert noise_level(noise) == pytest.approx(0.1, rel=0.15)
+
+
+def test_noise_level_equals_estimate_sigma_of_scikit_image():
+    # skimage.restoration.estimate_sigma of scikit-image 0.26 with PyWavelets 1.8
+    volume = np.sin(np.arange(9 * 10 * 8) ** 2 / 7).reshape(9, 10, 8)
+    assert noise_level(volume) == pytest.approx(0.6058907296358450, rel=1e-12)
+
+
+@pytest.mark.parametrize("sides", [(6, 6, 6), (6, 6, 1), (1, 1, 1)])
+def test_nlm_leaves_a_constant_alone(sides):
+    source = torch.full((1, 1, *sides), 0.25)
+    assert torch.equal(NonLocalMeans(Setting())(source), source)
+
+
+@pytest.mark.parametrize("option", ["patch_size", "patch_distance", "h"])
+def test_nlm_options_are_positive(option):
+    with pytest.raises(UsageError, match=f"nlm: {option} is 0"):
+        NonLocalMeans(Setting(), **{option: 0})
+
+
 def test_methods_are_untrained_baselines_in_every_preset():
+    assert not any(spec.trained for spec in reference.synthbench_translators())
     methods = reference.synthbench_methods()
-    assert [m.name for m in methods] == ["identity", "linear", "mean"]
+    assert [m.name for m in methods] == ["identity", "linear", "mean", "nlm"]
     for method in methods:
         assert method.baseline
         recipe = Recipe(**method.recipe)
