@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "list": ("synthbench.cli.list", "List what is installed, broken plugins included."),
     "info": ("synthbench.cli.info", "Show everything about one component."),
     "data": ("synthbench.cli.data", "Look at a dataset and check its files."),
+    "plugin": ("synthbench.cli.plugin", "Write a plugin, and check one."),
     "doctor": ("synthbench.cli.doctor", "Check this installation and machine."),
 }
 

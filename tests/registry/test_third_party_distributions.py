@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
-import site
-import subprocess
-import sys
-import venv
 from pathlib import Path
 
 import pytest
+
+from tests.virtual import make_environment, output
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 
@@ -19,31 +17,12 @@ FIXTURES = Path(__file__).parent.parent / "fixtures"
 def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An interpreter that sees this environment, plus a good and a broken plugin of its own."""
     folder = tmp_path_factory.mktemp("third-party")
-    venv.create(folder / "venv", symlinks=True)
-    own = next((folder / "venv" / "lib").glob("python*/site-packages"))
-    # addsitedir, not a bare path: this environment's own .pth files (editable installs) count too.
-    lines = [f"import site; site.addsitedir({path!r})" for path in site.getsitepackages()]
-    (own / "outer.pth").write_text("\n".join(lines) + "\n")
     # pip builds inside the source folder; keep the repository clean.
     sources = [
         shutil.copytree(FIXTURES / name, folder / name)
         for name in ("synthbench-acme", "synthbench-broken")
     ]
-    interpreter = folder / "venv" / "bin" / "python"
-    pip = [sys.executable, "-m", "pip", "--python", str(interpreter), "install", "--quiet"]
-    subprocess.run(
-        [*pip, "--no-deps", "--no-build-isolation", "--no-index", *map(str, sources)],
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    return interpreter
-
-
-def output(python: Path, *arguments: str, code: int = 0) -> str:
-    done = subprocess.run([str(python), *arguments], capture_output=True, text=True, check=False)
-    assert done.returncode == code, done.stderr
-    return done.stdout
+    return make_environment(folder, *sources)
 
 
 def test_both_are_listed_with_their_state(python: Path) -> None:
