@@ -37,4 +37,20 @@ def synthbench_losses() -> list[LossSpec]:
             needs=("discriminator",),
             citation="Mao et al., Least squares generative adversarial networks, ICCV 2017",
         ),
+        LossSpec(
+            name="hinge",
+            target="synthbench_plugins.losses.adversarial:Hinge",
+            summary="Hinge loss with margins of 1; the generator raises the logits.",
+            adversarial=True,
+            needs=("discriminator",),
+            citation="Lim and Ye, Geometric GAN, arXiv:1705.02894, 2017",
+        ),
+        LossSpec(
+            name="wgan_gp",
+            target="synthbench_plugins.losses.wasserstein:WGANGP",
+            summary="Wasserstein distance with a gradient penalty.",
+            adversarial=True,
+            needs=("discriminator",),
+            citation="Gulrajani et al., Improved training of Wasserstein GANs, NeurIPS 2017",
+        ),
     ]

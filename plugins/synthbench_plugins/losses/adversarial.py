@@ -22,6 +22,15 @@ def _against(logits: Sequence[Tensor], label: float, distance: _Distance) -> Ten
     return torch.stack([distance(level, torch.full_like(level, label)) for level in maps]).mean()
 
 
+def mean_logit(logits: Sequence[Tensor]) -> Tensor:
+    """Mean of every logit map, averaged over resolutions, in float32."""
+    return torch.stack([level.float().mean() for level in logits]).mean()
+
+
+def _hinge(logits: Tensor, sign: Tensor) -> Tensor:
+    return F.relu(1 - sign * logits).mean()
+
+
 class BCE(AdversarialLoss):
     """Binary cross-entropy on logits.
 
@@ -66,3 +75,24 @@ class LSGAN(AdversarialLoss):
     def generator_loss(self, scores: Scores) -> Tensor:
         """Loss of the generator."""
         return _against(scores.fake.logits, 1.0, F.mse_loss)
+
+
+class Hinge(AdversarialLoss):
+    """Hinge loss: the discriminator asks for margins of 1, the generator raises the logits.
+
+    ``max(0, 1 - D(y)) + max(0, 1 + D(G(x)))`` for the discriminator, ``-D(G(x))`` for the
+    generator (Lim & Ye 2017; Miyato et al. 2018, eq. 16 and 17).
+    """
+
+    def discriminator_loss(
+        self, scores: Scores, prediction: Prediction, discriminator: Discriminator
+    ) -> Tensor:
+        """Loss of the discriminator; ``scores.real`` must be there."""
+        assert scores.real is not None
+        return _against(scores.real.logits, 1.0, _hinge) + _against(
+            scores.fake.logits, -1.0, _hinge
+        )
+
+    def generator_loss(self, scores: Scores) -> Tensor:
+        """Loss of the generator."""
+        return -mean_logit(scores.fake.logits)
