@@ -59,12 +59,14 @@ def _small(
 
 
 def _presets(recipe: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    # Without skip connections so short a training must not pass through too coarse a bottleneck.
-    halvings = 1 if recipe["translator"] == "fcn3d" else 2
+    # Without skip connections so short a training must not pass through too coarse a bottleneck,
+    # and takes longer to learn what background is.
+    plain = recipe["translator"] == "fcn3d"
+    halvings = 1 if plain else 2
     smoke, quick = [8, 16, 32][: halvings + 1], [16, 32, 64, 128][: halvings + 2]
     return {
         "smoke": _small(recipe, smoke, critic=4, side=32, batch=1, steps=60),
-        "quick": _small(recipe, quick, critic=8, side=40, batch=1, steps=300),
+        "quick": _small(recipe, quick, critic=8, side=40, batch=1, steps=600 if plain else 300),
     }
 
 
