@@ -24,12 +24,25 @@ from synthbench.registry import Entry, Registry, load_registry
 from synthbench.registry.recipes import with_changes
 from synthbench.suite import Suite
 from synthbench.training.engine import Engine, TrainingJob
+from synthbench_plugins.mdaunet_gan import vgg
+from synthbench_plugins.ptnet3d import perceptual as r3d18
 
 SIDE = 16
 SLICES = [SIDE, SIDE, 1]
 
-#: Parameters that make each part tiny, and the patch a translator needs where it is not a cube.
+#: Parameters that make each part tiny, and what else of a recipe a translator needs: a patch
+#: that is no cube, another batch, few steps of inference.
 TRANSLATORS: dict[str, dict[str, Any]] = {
+    "conditional_diffusion": {
+        "params": {
+            "channels": [4, 8],
+            "attention": [False, False],
+            "blocks": 1,
+            "groups": 2,
+            "head_channels": 4,
+        },
+        "inference": {"steps": 2},
+    },
     "edge_cascade": {
         "params": {
             "lr_side": 8,
@@ -44,22 +57,56 @@ TRANSLATORS: dict[str, dict[str, Any]] = {
     },
     "fcn3d": {"params": {"channels": [2, 4]}},
     "mdaunet3d": {"params": {"channels": [2, 4], "layers": [1, 1], "growth": [2, 2]}},
+    "pyramid_transformer": {
+        "params": {
+            "channels": [4, 4, 8],
+            "global_channels": 4,
+            "width": 16,
+            "depth": 1,
+            "heads": 2,
+            "global_width": 8,
+            "global_depth": 1,
+        },
+    },
     "resunet3d": {"params": {"channels": [4, 8], "norm": "instance"}},
+    "resvit2d": {
+        "params": {
+            "channels": 2,
+            "blocks": 2,
+            "transformer_at": [1, 2],
+            "hidden": 8,
+            "layers": 1,
+            "heads": 2,
+        },
+        "patch": SLICES,
+    },
+    "strided_unet3d": {"params": {"channels": 4, "halvings": 2, "norm": "instance"}},
     "unet2d": {"params": {"channels": 2, "halvings": 2}, "patch": SLICES},
     "unet3d": {"params": {"channels": [2, 4]}},
 }
 DISCRIMINATORS: dict[str, dict[str, Any]] = {
     "binary3d": {"channels": [2, 4]},
     "cascade_critic": {"width": 2},
+    "edge_patchgan3d": {"channels": 2, "stages": 1, "norm": "instance"},
     "global_critic": {"channels": [2, 2, 2, 2], "units": [4, 4], "grid": 2},
     "local_fcn": {"channels": [2, 2, 2, 2]},
     "multires_unet": {"channels": [2, 4]},
+    "multiscale_patchgan3d": {"channels": 4, "scales": 2},
     "patchgan2d": {"channels": 2, "stages": 1},
     "patchgan3d": {"channels": 4, "stages": 2},
+    "strided_patchgan3d": {"channels": 2, "stages": 1, "norm": "instance"},
 }
 LOSSES: dict[str, dict[str, Any]] = {
     "perceptual_2_5d": {"backbone": "random", "slices_per_view": 1},
+    "perceptual_r3d18": {"weights": "random"},
 }
+
+
+@pytest.fixture(autouse=True)
+def narrow_backbones(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Perceptual losses have no parameter that makes their networks tiny."""
+    monkeypatch.setattr(vgg, "_GROUPS", ((2,), (4,), (4,), (4,), (4,)))
+    monkeypatch.setattr(r3d18, "_WIDTHS", (2, 4, 4, 4))
 
 
 @cache
@@ -99,6 +146,7 @@ def planned(translator: str, discriminator: str, pair: str, loss: str) -> Method
         "losses": [{"name": loss, "params": LOSSES.get(loss, {})}],
         "patch.size": tiny.get("patch", [SIDE, SIDE, SIDE]),
         "batch": tiny.get("batch", 2),
+        "inference.params": tiny.get("inference", {}),
         "budget.steps": 2,
     }
     suite = Suite.model_validate(
@@ -162,7 +210,7 @@ def train(recipe: Recipe, folder: Path) -> Engine:
 def test_trains_and_translates_or_is_refused_at_plan_time(
     translator: str, discriminator: str, tmp_path: Path
 ) -> None:
-    tried = 0
+    translated = 0
     for number, (pair, loss) in enumerate(product(PAIRS, RECONSTRUCTIONS)):
         method = planned(translator, discriminator, pair, loss)
         reason = expected_refusal(discriminator, loss)
@@ -177,13 +225,15 @@ def test_trains_and_translates_or_is_refused_at_plan_time(
         assert engine.steps >= 2
         values = [value for row in engine.rows for value in row.values() if value != row["stage"]]
         assert np.isfinite([float(value) for value in values]).all(), (pair, loss)
+        if loss != "l1":
+            continue
         whole = batch((SIDE, SIDE - 3, SIDE + 2), 1, 0)
         image = translate(engine.translator.eval(), method.recipe, whole, seed=0)
         assert image.shape == (SIDE, SIDE - 3, SIDE + 2)
         assert image.min() >= 0
         assert image.max() <= 1
-        tried += 1
-    assert tried > 0
+        translated += 1
+    assert translated > 0
 
 
 def test_every_part_is_in_the_walk() -> None:

@@ -29,6 +29,7 @@ from synthbench.api.specs import (
     Task,
     TranslatorSpec,
 )
+from synthbench.api.weights import checkpoint_file
 
 if TYPE_CHECKING:
     from synthbench.api.dataset import Dataset, Generated, Origin, Subject, Volume
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from synthbench.api.evaluator import Case, Evaluator, Score
     from synthbench.api.loss import AdversarialLoss, Loss
     from synthbench.api.recipe import Recipe
+    from synthbench.api.slices import fold_slices, slice_axis, unfold_slices
     from synthbench.api.tensors import Batch, Judgement, Prediction, Scores, Setting
     from synthbench.api.translator import Stage, Translator, Window
 
@@ -47,6 +49,7 @@ _LAZY = {
         "evaluator": ("Case", "Evaluator", "Score"),
         "loss": ("AdversarialLoss", "Loss"),
         "recipe": ("Recipe",),
+        "slices": ("fold_slices", "slice_axis", "unfold_slices"),
         "tensors": ("Batch", "Judgement", "Prediction", "Scores", "Setting"),
         "translator": ("Stage", "Translator", "Window"),
     }.items()
@@ -90,8 +93,12 @@ __all__ = [
     "UsageError",
     "Volume",
     "Window",
+    "checkpoint_file",
+    "fold_slices",
     "hookimpl",
     "hookspec",
+    "slice_axis",
+    "unfold_slices",
 ]
 
 

@@ -12,7 +12,7 @@ from synthbench.api.errors import SynthbenchError
 from synthbench.testing import samples
 from synthbench.testing.checks import check
 from synthbench.testing.specimens import Specimen
-from synthbench.testing.verdicts import Failed, demand
+from synthbench.testing.verdicts import Failed, Skipped, demand
 from synthbench.training.components import seed_everything
 
 #: Sides of the images; the next where a loss refuses the one before.
@@ -115,7 +115,10 @@ def cube(specimen: Specimen) -> tuple[int, int, int]:
 def _build(specimen: Specimen) -> Loss:
     seed_everything(0)
     entry = specimen.component
-    loss: Loss = entry.resolve()(Setting(), **specimen.catalogue.params(entry))
+    params = specimen.catalogue.params(entry)
+    for what, _ in entry.missing(params):
+        raise Skipped(what)
+    loss: Loss = entry.resolve()(Setting(), **params)
     return loss.requires_grad_(False)  # as the engine does
 
 

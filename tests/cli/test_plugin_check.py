@@ -94,7 +94,7 @@ def test_a_dataset_is_checked_on_the_given_folder(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["lsgn"], "hint: did you mean core/lsgan?"),
+        (["lsgn"], "hint: did you mean core/lsgan"),
         (["losses:l11"], "hint: did you mean core/l1"),
         (["core/l1", "--data-root", "."], "0 datasets that read a folder"),
     ],

@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from functools import lru_cache
 from pathlib import Path
+
+from synthbench.api import checkpoint_file
 
 #: File of torchvision's ``VGG19_Weights.IMAGENET1K_V1``; the name ends in the start of its SHA-256.
 WEIGHTS = "vgg19-dcbb9e9d.pth"
 _DIGEST = "dcbb9e9d"
 
 
-def weights_path() -> Path:
-    """The file's place among torch hub's checkpoints, where torchvision keeps it."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache"))
-    home = Path(os.environ.get("TORCH_HOME", cache / "torch"))
-    return home.expanduser() / "hub" / "checkpoints" / WEIGHTS
-
-
 def lacking() -> list[tuple[str, str]]:
     """Say what is wrong with the file: pairs of (what, how to fix it), empty when it is usable."""
-    path = weights_path()
+    path = checkpoint_file(WEIGHTS)
     if not path.is_file():
         what = f"the pre-trained VGG-19 {WEIGHTS} is not in {path.parent}"
         fix = "put torchvision's file of that name (VGG19_Weights.IMAGENET1K_V1) there"

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from synthbench.api import DataError
-from synthbench_plugins.mdaunet_gan.pretrained import lacking, weights_path
+from synthbench.api import DataError, checkpoint_file
+from synthbench_plugins.mdaunet_gan.pretrained import WEIGHTS, lacking
 
 #: Widths of the convolutions, in groups between poolings.
 _GROUPS = ((64,) * 2, (128,) * 2, (256,) * 4, (512,) * 4, (512,) * 4)
@@ -64,7 +64,7 @@ def pretrained_vgg19() -> nn.Sequential:
     """
     for what, fix in lacking():
         raise DataError(what, fix)
-    path = weights_path()
+    path = checkpoint_file(WEIGHTS)
     network = _empty()
     try:
         published: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)

@@ -8,8 +8,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from synthbench.api import Discriminator, Judgement, Setting, UsageError
-from synthbench_plugins.pix2pix.slices import fold, initialise, slice_axis, unfold
+from synthbench.api import (
+    Discriminator,
+    Judgement,
+    Setting,
+    UsageError,
+    fold_slices,
+    slice_axis,
+    unfold_slices,
+)
+from synthbench_plugins.pix2pix.weights import initialise
 
 #: Widths grow to this multiple of the first.
 _WIDEST = 8
@@ -80,14 +88,14 @@ class PatchGAN2D(Discriminator):
             )
         image = images[0]
         axis = slice_axis(image.shape[2:], self.axis)
-        x = self._pad(fold(torch.cat([condition, image], dim=1), axis))
+        x = self._pad(fold_slices(torch.cat([condition, image], dim=1), axis))
         seen = []
         for stage in self.stages:
             x = stage(x)
             seen.append(x)
         return Judgement(
-            logits=[unfold(self.logit(x), axis, len(image))],
-            features=[unfold(each, axis, len(image)) for each in seen] if features else [],
+            logits=[unfold_slices(self.logit(x), axis, len(image))],
+            features=[unfold_slices(each, axis, len(image)) for each in seen] if features else [],
         )
 
     def _pad(self, slices: Tensor) -> Tensor:

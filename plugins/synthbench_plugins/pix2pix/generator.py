@@ -7,8 +7,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from synthbench.api import Setting, Translator, UsageError
-from synthbench_plugins.pix2pix.slices import fold, initialise, slice_axis, unfold
+from synthbench.api import Setting, Translator, UsageError, fold_slices, slice_axis, unfold_slices
+from synthbench_plugins.pix2pix.weights import initialise
 
 #: Slices translated at a time, so that memory does not grow with a volume's height.
 _SLICES_AT_ONCE = 16
@@ -82,11 +82,11 @@ class UNet2D(Translator):
         Returns:
             Shape (B, target channels, X, Y, Z), within ``setting.intensity``.
         """
-        slices = fold(source, self.axis)
+        slices = fold_slices(source, self.axis)
         images = torch.cat([self._translate(some) for some in torch.split(slices, _SLICES_AT_ONCE)])
         low, high = self.setting.intensity
         images = (high + low) / 2 + (high - low) / 2 * torch.tanh(images)
-        return unfold(images, self.axis, len(source))
+        return unfold_slices(images, self.axis, len(source))
 
     def _translate(self, x: Tensor) -> Tensor:
         skips = []

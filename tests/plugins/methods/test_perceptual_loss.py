@@ -194,18 +194,6 @@ def test_a_missing_file_is_named_with_its_folder(hub):
         Perceptual25D(UNIT)
 
 
-def test_the_folder_is_that_of_torch_hub(monkeypatch, tmp_path):
-    monkeypatch.delenv("TORCH_HOME", raising=False)
-    for cache in (str(tmp_path / "cache"), None):
-        if cache is None:
-            monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
-        else:
-            monkeypatch.setenv("XDG_CACHE_HOME", cache)
-        assert pretrained.weights_path().parent == Path(torch.hub.get_dir()) / "checkpoints"
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
-    assert pretrained.weights_path().parent == Path(torch.hub.get_dir()) / "checkpoints"
-
-
 def test_a_damaged_file_is_not_used(hub):
     file = hub / "vgg19-dcbb9e9d.pth"
     file.write_bytes(b"half of it")

@@ -9,7 +9,6 @@ from synthbench_plugins.losses.adversarial import BCE
 from synthbench_plugins.losses.reconstruction import L1
 from synthbench_plugins.pix2pix.discriminator import PatchGAN2D
 from synthbench_plugins.pix2pix.generator import UNet2D
-from synthbench_plugins.pix2pix.slices import fold, slice_axis, unfold
 
 
 def generator(patch=(16, 16, 1), *, intensity=(-1.0, 1.0), sources=1, **params):
@@ -101,21 +100,6 @@ def test_wrong_options_are_named():
         generator(halvings=0)
     with pytest.raises(UsageError, match="stages is 0"):
         critic(stages=0)
-
-
-def test_slices_lie_across_the_thin_axis():
-    assert slice_axis((16, 1, 16), None) == 1
-    assert slice_axis((16, 1, 16), 2) == 2
-    assert slice_axis((16, 16, 16), None) == slice_axis(None, None) == 2
-
-
-@pytest.mark.parametrize("axis", [0, 1, 2])
-def test_folding_keeps_every_slice_whole(axis):
-    volume = torch.rand(2, 3, 4, 5, 6)
-    slices = fold(volume, axis)
-    depth = volume.shape[2 + axis]
-    assert torch.equal(slices[depth + 2], volume[1].select(1 + axis, 2))
-    assert torch.equal(unfold(slices, axis, 2), volume)
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2])

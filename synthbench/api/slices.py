@@ -1,18 +1,20 @@
-"""What generator and discriminator share: slices of a volume, and how their layers begin."""
+"""Volumes as stacks of slices, for networks that see one 2D image at a time."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from torch import Tensor, nn
+from synthbench.api.errors import UsageError
 
-from synthbench.api import UsageError
+if TYPE_CHECKING:
+    from torch import Tensor
 
 #: Across axial slices (volumes are in RAS order).
 _AXIAL = 2
 
 
-def slice_axis(sides: Sequence[int] | None, wanted: int | None) -> int:
+def slice_axis(sides: Sequence[int] | None, wanted: int | None = None) -> int:
     """Decide across which axis slices are taken.
 
     Args:
@@ -31,23 +33,11 @@ def slice_axis(sides: Sequence[int] | None, wanted: int | None) -> int:
     return thin[-1] if thin else _AXIAL
 
 
-def fold(volume: Tensor, axis: int) -> Tensor:
+def fold_slices(volume: Tensor, axis: int) -> Tensor:
     """Make slices a batch: (B, C, X, Y, Z) to (B * slices, C, height, width)."""
     return volume.movedim(2 + axis, 1).flatten(0, 1)
 
 
-def unfold(slices: Tensor, axis: int, batch: int) -> Tensor:
-    """Undo :func:`fold`; the sides within a slice may have changed meanwhile."""
+def unfold_slices(slices: Tensor, axis: int, batch: int) -> Tensor:
+    """Undo :func:`fold_slices`; channels and sides within a slice may have changed meanwhile."""
     return slices.reshape(batch, -1, *slices.shape[1:]).movedim(1, 2 + axis)
-
-
-def initialise(module: nn.Module) -> None:
-    """Draw weights as published: N(0, 0.02), for norms N(1, 0.02); biases 0."""
-    if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
-        nn.init.normal_(module.weight, 0.0, 0.02)
-    elif isinstance(module, nn.InstanceNorm2d):
-        nn.init.normal_(module.weight, 1.0, 0.02)
-    else:
-        return
-    if module.bias is not None:
-        nn.init.zeros_(module.bias)
