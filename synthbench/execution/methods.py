@@ -163,10 +163,11 @@ def _unfit(recipe: Recipe, used: _Used, sources: int) -> tuple[str, str] | None:
     specs: dict[tuple[Kind, str], Any] = {(kind, entry.id): entry.spec for kind, entry, _ in used}
     translator = specs["translators", recipe.translator.name]
     if translator.max_sources is not None and sources > translator.max_sources:
+        most = translator.max_sources
         return (
-            f"{recipe.translator.name} takes at most {translator.max_sources} source "
-            f"modality(ies), not {sources}",
-            "leave it out, or give it fewer sources",
+            f"{recipe.translator.name} takes no more than {most} source "
+            f"{'modality' if most == 1 else 'modalities'}, and the task has {sources}",
+            "leave the method out, or give it fewer sources",
         )
     if not translator.trained and recipe.budget.steps != 0:
         return f"{recipe.translator.name} has nothing to train", "set budget.steps to 0"
