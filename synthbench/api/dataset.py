@@ -90,3 +90,29 @@ class Dataset(ABC):
         Raises:
             DataError: If the folder is not this dataset's layout.
         """
+
+    def example_id(self, number: int) -> str:
+        """Name a subject as this layout names them, for ``synthbench data export``.
+
+        Args:
+            number: From 0; another number, another patient.
+
+        Raises:
+            NotImplementedError: If nothing can be written in this layout.
+        """
+        raise NotImplementedError(f"{type(self).__name__} cannot be exported to")
+
+    def place(self, subject: str, what: str) -> Path | None:
+        """Say where a file of this layout lies, for ``synthbench data export``.
+
+        Args:
+            subject: As from :meth:`example_id`.
+            what: A modality, ``label`` or ``mask``.
+
+        Returns:
+            Path relative to the data folder, or ``None`` when the layout has no such file.
+
+        Raises:
+            NotImplementedError: If nothing can be written in this layout.
+        """
+        raise NotImplementedError(f"{type(self).__name__} cannot be exported to")

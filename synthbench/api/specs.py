@@ -131,6 +131,11 @@ class DatasetSpec(ComponentSpec):
         licence: Licence or data-use terms, one line.
         obtain: One line that says how to get the data.
         presets: Dataset parameters by preset name, e.g. a coarse grid for ``smoke``.
+        split: Division into training and test subjects that is usual for this dataset, in the
+            words of a suite's ``split`` (e.g. ``{"kind": "kfold", "folds": 5}``); used when none is
+            asked for.
+        exportable: Whether ``synthbench data export`` can write this layout
+            (:meth:`~synthbench.api.Dataset.place`).
     """
 
     modalities: Mapping[str, Intensity] = field(default_factory=dict)
@@ -140,6 +145,8 @@ class DatasetSpec(ComponentSpec):
     licence: str = ""
     obtain: str = ""
     presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    split: Mapping[str, Any] = field(default_factory=dict)
+    exportable: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,147 @@
+"""``synthbench data check``: is a dataset ready for training?"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from synthbench.api import Task
+    from synthbench.volumes.check import SubjectCheck
+
+
+@click.command("check")
+@click.option("--dataset", required=True, help="Name of the dataset; see `synthbench list`.")
+@click.option(
+    "--data-root",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="The dataset's folder.  [default: as configured; see the documentation]",
+)
+@click.option(
+    "--json",
+    "json_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Also write everything that was found into this file.",
+)
+@click.pass_context
+def command(
+    ctx: click.Context, dataset: str, data_root: Path | None, json_file: Path | None
+) -> None:
+    """Read every file of a dataset and say what is wrong with it.
+
+    Looks for files that are missing or damaged, NaN and constant volumes, volumes of a subject that
+    are not on one grid, and volumes that occur twice. Exits with 6 when something found would make
+    a run impossible, else with 0.
+    """
+    from synthbench.api import DatasetSpec
+    from synthbench.data_roots import resolve_root
+    from synthbench.registry import load_registry
+    from synthbench.volumes.check import check
+
+    registry = load_registry()
+    entry = registry.get("datasets", dataset)
+    assert isinstance(entry.spec, DatasetSpec)
+    root = resolve_root(entry, data_root, registry)
+    subjects = entry.resolve()().subjects(root)
+    modalities = list(dict.fromkeys(name for s in subjects for name in s.volumes))
+    with click.progressbar(length=len(subjects), label="reading", file=sys.stderr) as bar:
+        checks = check(subjects, modalities, progress=lambda done, total: bar.update(1))
+    problems = _problems(checks, entry.spec.tasks)
+    if json_file is not None:
+        _write(json_file, entry.id, root, checks, problems)
+    _print(entry.id, checks, entry.spec.tasks, problems)
+    if problems:
+        ctx.exit(6)
+
+
+def _problems(checks: Sequence[SubjectCheck], tasks: Sequence[Task]) -> list[str]:
+    """What would make a run impossible, one line each."""
+    broken = [check.id for check in checks if not check.usable]
+    problems = []
+    if broken:
+        more = f" and {len(broken) - 5} more" if len(broken) > 5 else ""
+        problems.append(
+            f"{len(broken)} of {len(checks)} subjects cannot be used: {', '.join(broken[:5])}{more}"
+        )
+    patients = {check.patient for check in checks if check.usable}
+    if len(patients) < 2:
+        problems.append(
+            f"{len(patients)} usable patients are too few: one must train, another be tested"
+        )
+    elif tasks and not any(len(_patients_of(task, checks)) > 1 for task in tasks):
+        problems.append("no usual task of this dataset has volumes of two patients or more")
+    return problems
+
+
+def _patients_of(task: Task, checks: Sequence[SubjectCheck]) -> set[str]:
+    needed = {*task.source, task.target}
+    return {c.patient for c in checks if c.usable and needed <= set(c.volumes)}
+
+
+def _write(
+    path: Path,
+    dataset: str,
+    root: Path | None,
+    checks: Sequence[SubjectCheck],
+    problems: Sequence[str],
+) -> None:
+    from dataclasses import asdict
+
+    from synthbench.store.atomic import write_json
+
+    record: dict[str, Any] = {
+        "dataset": dataset,
+        "root": None if root is None else str(root),
+        "subjects": [{**asdict(check), "usable": check.usable} for check in checks],
+        "problems": list(problems),
+    }
+    write_json(path, record)
+
+
+def _print(
+    dataset: str, checks: Sequence[SubjectCheck], tasks: Sequence[Task], problems: Sequence[str]
+) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = 200  # a pipe has no width: do not cut what grep is looking for
+    table = Table(title=dataset, title_justify="left", box=None, pad_edge=False)
+    table.add_column("subject", no_wrap=True)
+    for header in ("patient", "shape", "spacing (mm)", "volumes", "state"):
+        table.add_column(header, overflow="fold")
+    for check in checks:
+        table.add_row(
+            check.id,
+            check.patient,
+            " x ".join(map(str, check.shape)),
+            " x ".join(f"{side:.3g}" for side in check.spacing or ()),
+            ", ".join(check.volumes),
+            _state(check),
+        )
+    console.print(table, markup=False)
+    findings = [finding for check in checks for finding in check.findings]
+    if findings:
+        click.echo()
+    for finding in findings:
+        click.echo(f"{finding.severity}: {finding.message}")
+    click.echo()
+    for task in tasks:
+        click.echo(f"{task}: {len(_patients_of(task, checks))} patients")
+    for problem in problems:
+        click.echo(problem)
+    if not problems:
+        click.echo(f"{len(checks)} subjects, ready for a run")
+
+
+def _state(check: SubjectCheck) -> str:
+    errors = sum(finding.severity == "error" for finding in check.findings)
+    warnings = len(check.findings) - errors
+    counts = (("error", errors), ("warning", warnings))
+    parts = [f"{n} {word}{'s' if n > 1 else ''}" for word, n in counts if n]
+    return ", ".join(parts) or "ok"
