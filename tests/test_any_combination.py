@@ -130,7 +130,7 @@ PAIRS = names("losses", adversarial=True)
 RECONSTRUCTIONS = names("losses", adversarial=False)
 
 
-def planned(translator: str, discriminator: str, pair: str, loss: str) -> Method:
+def planned(translator: str, discriminator: str, pair: str, loss: str, sources: int = 1) -> Method:
     """A method of these four parts, as `synthbench run` would resolve it from a suite."""
     tiny = TRANSLATORS.get(translator, {})
     changes: dict[str, Any] = {
@@ -152,7 +152,7 @@ def planned(translator: str, discriminator: str, pair: str, loss: str) -> Method
     suite = Suite.model_validate(
         {"methods": [{"name": "combination", "base": "pix2pix_resunet", "set": changes}]}
     )
-    (method,) = resolve_methods(registry(), suite, sources=1)
+    (method,) = resolve_methods(registry(), suite, sources=sources)
     return method
 
 
@@ -165,23 +165,23 @@ def expected_refusal(discriminator: str, loss: str) -> str | None:
     return None
 
 
-def batch(sides: tuple[int, ...], count: int, step: int) -> Batch:
-    """A smooth bright blob on dark ground, another one every step."""
+def batch(sides: tuple[int, ...], count: int, step: int, sources: int = 1) -> Batch:
+    """A smooth bright blob on dark ground, another one every step; further sources are dimmer."""
     axes = [torch.linspace(-1, 1, side) if side > 1 else torch.zeros(1) for side in sides]
     grid = torch.stack(torch.meshgrid(*axes, indexing="ij"))
     centre = 0.2 * torch.tensor([step % 3 - 1.0, 0.5, -0.5]).view(3, 1, 1, 1)
     unit = (1 - (grid - centre).square().sum(0)).clamp(0, 1)[None, None].repeat(count, 1, 1, 1, 1)
     return Batch(
-        source=2 * unit - 1,
+        source=torch.cat([2 * unit / channel - 1 for channel in range(1, sources + 1)], dim=1),
         target=1 - 2 * (unit - 0.5).abs() - (unit == 0).float(),
         mask=unit > 0,
     )
 
 
-def train(recipe: Recipe, folder: Path) -> Engine:
+def train(recipe: Recipe, folder: Path, sources: int = 1) -> Engine:
     def sampler(patch: Patch, count: int, multiple: Any, seed: int) -> Any:
         sides = tuple(side or SIDE for side in patch.size or (0, 0, 0))
-        return lambda step: batch(sides, count, step)
+        return lambda step: batch(sides, count, step, sources)
 
     def override(base: Recipe, changes: Mapping[str, Any]) -> Recipe:
         return with_changes(base, changes)
@@ -190,10 +190,10 @@ def train(recipe: Recipe, folder: Path) -> Engine:
         registry(),
         TrainingJob(
             recipe=recipe,
-            source_channels=1,
+            source_channels=sources,
             subjects=2,
             sampler=sampler,
-            volumes=lambda: iter([batch((SIDE, SIDE, SIDE), 1, 0)]),
+            volumes=lambda: iter([batch((SIDE, SIDE, SIDE), 1, 0, sources)]),
             seed=0,
             folder=folder,
             override=override,
@@ -234,6 +234,24 @@ def test_trains_and_translates_or_is_refused_at_plan_time(
         assert image.max() <= 1
         translated += 1
     assert translated > 0
+
+
+@pytest.mark.parametrize("translator", names("translators", trained=True))
+def test_takes_two_sources_or_is_refused_at_plan_time(translator: str, tmp_path: Path) -> None:
+    spec = registry().get("translators", translator).spec
+    method = planned(translator, "patchgan3d", "lsgan", "l1", sources=2)
+    if spec.max_sources == 1:
+        assert method.blocked is not None
+        assert "takes no more than 1 source modality" in method.blocked[0]
+        return
+    assert method.blocked is None, method.blocked
+    network = train(method.recipe, tmp_path, sources=2).translator.eval()
+    both = batch((SIDE, SIDE, SIDE), 1, 0, sources=2)
+    first = Batch(source=both.source.clone(), mask=both.mask)
+    first.source[:, 1] = -1
+    image = translate(network, method.recipe, both, seed=0)
+    assert image.shape == (SIDE, SIDE, SIDE)
+    assert not np.array_equal(image, translate(network, method.recipe, first, seed=0))
 
 
 def test_every_part_is_in_the_walk() -> None:
