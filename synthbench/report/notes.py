@@ -92,20 +92,29 @@ def _failures(table: Table) -> list[str]:
 
 
 def _lost_to_baselines(table: Table) -> list[str]:
-    lines = []
+    """Say who does not beat which baselines where; methods with the same to say share a line."""
     baselines = [row for row in table.rows if row.baseline]
+    losers: dict[str, list[str]] = {}
     for row in table.rows:
         if row.baseline:
             continue
         lost: dict[str, list[str]] = {}
         for baseline in baselines:
-            for index, column in enumerate(table.columns):
-                if _beats(column, row, baseline, index) is False:
-                    lost.setdefault(baseline.label, []).append(column.name)
+            names = [
+                column.name
+                for index, column in enumerate(table.columns)
+                if _beats(column, row, baseline, index) is False
+            ]
+            if names:
+                every = len(names) == len(table.columns) > 1
+                lost.setdefault("any column" if every else join(names), []).append(baseline.label)
         if lost:
-            where = "; ".join(f"{label} in {join(names)}" for label, names in lost.items())
-            lines.append(f"{row.label} does not beat {where}.")
-    return lines
+            where = "; ".join(f"{join(labels)} in {columns}" for columns, labels in lost.items())
+            losers.setdefault(where, []).append(row.label)
+    return [
+        f"{join(labels)} {'does' if len(labels) == 1 else 'do'} not beat {where}."
+        for where, labels in losers.items()
+    ]
 
 
 def _beats(column: Column, row: Row, baseline: Row, index: int) -> bool | None:

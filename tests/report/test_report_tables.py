@@ -197,6 +197,17 @@ def test_a_lost_duel_with_a_baseline_is_said_aloud(tmp_path):
     assert text == ["x/gan does not beat x/linear in PSNR (foreground)."]
 
 
+def test_lost_duels_are_said_in_few_words(tmp_path):
+    rows = []
+    for region in ("foreground", "whole"):
+        floors = {"x/linear": [25.0] * 6, "x/mean": [26.0] * 6}
+        methods = {"x/gan": [24.0] * 6, "x/unet": [23.0] * 6}
+        rows += scores_of(floors | methods, region=region)
+    run, table = load(tmp_path, rows, baselines=["x/linear", "x/mean"])
+    text = [note for note in notes(table, run) if "beat" in note]
+    assert text == ["x/gan and x/unet do not beat x/linear and x/mean in any column."]
+
+
 def test_a_tie_with_a_baseline_does_not_beat_it(tmp_path):
     run, table = load(
         tmp_path, scores_of({"x/linear": [25.0] * 6, "x/gan": [25.001] * 6}), baselines=["x/linear"]
