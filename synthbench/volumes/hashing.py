@@ -11,6 +11,7 @@ from synthbench.api import DataError
 from synthbench.api.dataset import Generated, Origin
 from synthbench.store.atomic import read_json, write_json
 from synthbench.store.keys import canonical
+from synthbench.volumes.pairs import header_of
 from synthbench.volumes.splitting import Split
 
 
@@ -59,12 +60,24 @@ class ContentIndex:
 
 
 def file_digest(path: Path) -> str:
-    """SHA-256 of a file's bytes, in hex."""
+    """SHA-256 of a file's bytes, in hex; of an image with a header beside it, of both."""
+    digests = [_digest(part) for part in _parts(path)]
+    return (
+        digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
+    )
+
+
+def _digest(path: Path) -> str:
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise _unreadable(path, error) from error
+
+
+def _parts(path: Path) -> list[Path]:
+    header = header_of(path)
+    return [path] if header is None else [path, header]
 
 
 def origin_digest(index: ContentIndex | None, origin: Origin) -> str:
@@ -105,11 +118,14 @@ def find_leaks(digests: Mapping[str, Iterable[str]], split: Split) -> None:
 
 
 def _stamp(path: Path) -> list[int]:
-    try:
-        status = path.stat()
-    except OSError as error:
-        raise _unreadable(path, error) from error
-    return [status.st_size, status.st_mtime_ns]
+    stamp = []
+    for part in _parts(path):
+        try:
+            status = part.stat()
+        except OSError as error:
+            raise _unreadable(part, error) from error
+        stamp += [status.st_size, status.st_mtime_ns]
+    return stamp
 
 
 def _unreadable(path: Path, error: OSError) -> DataError:

@@ -16,6 +16,7 @@ from nibabel.spatialimages import HeaderDataError
 from synthbench.api import DataError
 from synthbench.api.dataset import Generated, Origin, Volume
 from synthbench.volumes.orientation import to_ras
+from synthbench.volumes.pairs import header_of
 
 Kind = Literal["image", "label", "mask"]
 
@@ -81,7 +82,7 @@ def _load(path: Path, name: str, kind: Kind) -> Volume:
     if not path.is_file():
         raise DataError(f"{name} does not exist", "check the path and the dataset's folder layout")
     try:
-        image: Any = nib.load(path)
+        image = _open(path, name)
         scalar = image.get_data_dtype().fields is None
         if not scalar or np.issubdtype(image.get_data_dtype(), np.complexfloating):
             raise DataError(
@@ -98,6 +99,25 @@ def _load(path: Path, name: str, kind: Kind) -> Volume:
             f"{name} is damaged or not an image: {reason}",
             "copy or download it again, or convert it to NIfTI (.nii.gz)",
         ) from error
+
+
+def _open(path: Path, name: str) -> Any:
+    header = header_of(path)
+    if header is None:
+        return nib.load(path)
+    if not header.is_file():
+        raise DataError(
+            f"{name} has no header: {header} does not exist", "copy the .hdr beside the .img"
+        )
+    if header.suffix == ".gz" or path.suffix != ".gz":
+        return nib.load(path)
+    # nibabel.load insists that both or neither are compressed.
+    start = header.read_bytes()[:348]
+    for kind in (nib.Nifti1Pair, nib.AnalyzeImage):
+        if kind.header_class.may_contain_header(start):
+            files = kind.make_file_map({"header": str(header), "image": str(path)})
+            return kind.from_file_map(files)
+    raise ImageFileError(f"{header} is not its header")
 
 
 def _single_volume(array: npt.NDArray[Any], name: str) -> npt.NDArray[Any]:

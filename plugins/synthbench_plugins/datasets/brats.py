@@ -8,7 +8,13 @@ from pathlib import Path
 from typing import Literal
 
 from synthbench.api import DataError, Dataset, Subject, UsageError
-from synthbench_plugins.datasets.files import data_folder, image_stem, unique, without_session
+from synthbench_plugins.datasets.files import (
+    data_folder,
+    image_stem,
+    listed,
+    two_files,
+    without_session,
+)
 
 #: Modality by file name suffix.
 _CLASSIC = {"_flair": "flair", "_t1": "t1", "_t1ce": "t1ce", "_t2": "t2"}
@@ -37,16 +43,41 @@ _LAYOUT = (
 class Brats(Dataset):
     """BraTS, any year since 2018, and other data in its layout.
 
-    Subject folders may lie in subfolders (``HGG``, ``LGG``); subjects may lack modalities, the
-    label or the brain mask. Sessions of one patient are grouped: by the five-digit id from 2023 on,
-    else by the id without a session suffix such as ``-S1``, ``_ses-2`` or ``-TP1``.
+    Subject folders lie in the data folder or up to two folders deeper (`HGG/`, `LGG/`).
+
+    ```
+    2018, 2020, 2021                            2023 and later
+    [<any>/][HGG|LGG/]<id>/                     [<any>/]<id>/
+        <id>_t1.nii.gz                              <id>-t1n.nii.gz
+        <id>_t1ce.nii.gz                            <id>-t1c.nii.gz
+        <id>_t2.nii.gz                              <id>-t2w.nii.gz
+        <id>_flair.nii.gz                           <id>-t2f.nii.gz
+        <id>_seg.nii.gz                             <id>-seg.nii.gz
+        <id>_brainmask.nii.gz    (optional)         <id>-brainmask.nii.gz
+    ```
+
+    `.nii` and `.nii.gz` both do. A subject may lack any of the files except all images; subjects
+    without the modalities of a task are left out of it. Other files in the folders are ignored, but
+    for `W39_1998.09.19_Segm.nii`, which is the segmentation of case 355 of BraTS 2020. Modalities
+    have the same names in all years.
+
+    Ids of 2023 and later, `BraTS-GLI-00000-001`, are grouped without the time point
+    (`BraTS-GLI-00000`). Other ids are grouped without a session suffix: `-S1` to `-S9`, `-ses2`,
+    `-ses-2`, `-TP1`, with `-` or `_` before it and in any case. A group is never split.
+
+    | `labels` | values | `whole_tumour` | `tumour_core` | `enhancing` |
+    | --- | --- | --- | --- | --- |
+    | `brats` | 1 necrotic and non-enhancing core, 2 oedema, 4 enhancing | 1, 2, 4 | 1, 4 | 4 |
+    | `brats2023` | the same with 3 for enhancing | 1, 2, 3 | 1, 3 | 3 |
+
+    With `values` (for other data in this layout) every label value found is a region of its own.
+    A region that a subject lacks gives no row. BraTS 2015 and earlier are MetaImages (`.mha`): they
+    are not read.
 
     Args:
-        labels: What the label values mean. ``brats``: 1 necrosis and non-enhancing core, 2 oedema,
-            4 enhancing (2018 to 2021); ``brats2023``: the same with 3 for enhancing; ``values``:
-            something else, each value is a region of its own; ``auto``: by the names of files and
-            subjects, where other names than BraTS's give ``values``. It sets ``regions``, for
-            ``auto`` when the subjects are listed.
+        labels: What the label values mean: `brats` (2018 to 2021), `brats2023`, `values`, or
+            `auto`: `brats2023` for file names of 2023, else `brats` if all ids begin with `BraTS`,
+            else `values`.
 
     Raises:
         UsageError: If ``labels`` is none of these.
@@ -61,24 +92,24 @@ class Brats(Dataset):
     def subjects(self, root: Path | None) -> list[Subject]:
         """List the subjects, sorted by id.
 
+        Sets ``regions`` where they depend on what is found.
+
         Raises:
             DataError: If the folder holds no subject, a subject twice, or both layouts.
         """
-        root = data_folder(root, "brats")
-        found = [subject for folder in _folders(root, _DEPTH) for subject in _read(folder)]
-        if not found:
-            raise DataError(f"brats: no subject in {root}", _LAYOUT)
-        subjects = unique(found)
+        subjects = listed("brats", root, _LAYOUT, _read, _DEPTH)
         if self.labels == "auto":
-            self.regions = _REGIONS[_meaning(subjects, root)]
+            self.regions = _REGIONS[_meaning(subjects, data_folder(root, "brats"))]
         return subjects
 
+    def example_id(self, number: int) -> str:
+        """Name a subject as BraTS 2021 does."""
+        return f"BraTS2021_{number:05d}"
 
-def _folders(root: Path, depth: int) -> Iterator[Path]:
-    for folder in sorted(path for path in root.iterdir() if path.is_dir()):
-        yield folder
-        if depth > 1:
-            yield from _folders(folder, depth - 1)
+    def place(self, subject: str, what: str) -> Path | None:
+        """Say where a file lies, in the layout of 2021."""
+        known = {**{name: end for end, name in _CLASSIC.items()}, "label": "_seg", "mask": _MASK[0]}
+        return Path(subject, f"{subject}{known[what]}.nii.gz") if what in known else None
 
 
 def _read(folder: Path) -> Iterator[Subject]:
@@ -112,10 +143,7 @@ def _read(folder: Path) -> Iterator[Subject]:
 
 def _put(files: dict[str, Path], what: str, path: Path) -> None:
     if what in files:
-        raise DataError(
-            f"Two files for {what} of subject {path.parent.name}: {files[what]} and {path.name}",
-            "Remove one of them.",
-        )
+        raise two_files(what, path.parent.name, files[what], path)
     files[what] = path
 
 

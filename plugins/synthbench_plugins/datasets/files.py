@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 
 from synthbench.api import DataError, Subject
@@ -12,6 +13,12 @@ _SUFFIX = re.compile(r"\.nii(\.gz)?$", re.IGNORECASE)
 #: A session or time point at the end of an id: ``-S1``, ``_ses-2``, ``-TP1``. With two digits ``S``
 #: more often counts subjects (``set_S01`` to ``set_S40``) than sessions.
 _SESSION = re.compile(r"[-_](?:s[1-9]|ses-?\d+|tp\d+)$", re.IGNORECASE)
+#: How many levels up, and how many subfolders, the data folder is looked for where a user gave one
+#: that is not it.
+_LEVELS, _LOOKED_INTO = 2, 50
+
+#: Yields the subjects of one folder.
+Read = Callable[[Path], Iterable[Subject]]
 
 
 def image_stem(path: Path) -> str | None:
@@ -19,6 +26,30 @@ def image_stem(path: Path) -> str | None:
     if _SUFFIX.search(path.name) is None or not path.is_file():
         return None
     return _SUFFIX.sub("", path.name)
+
+
+def image_file(stem: Path) -> Path | None:
+    """The NIfTI file of a path without suffix, compressed or not; ``None`` if there is none.
+
+    Raises:
+        DataError: If there are both.
+    """
+    found = [path for s in (".nii.gz", ".nii") if (path := Path(f"{stem}{s}")).is_file()]
+    if len(found) > 1:
+        raise two_files(stem.name, stem.parent.name, *found)
+    return found[0] if found else None
+
+
+def present(files: dict[str, Path | None]) -> dict[str, Path]:
+    """Leave out what there is no file of."""
+    return {name: path for name, path in files.items() if path is not None}
+
+
+def two_files(what: str, subject: str, one: Path, two: Path) -> DataError:
+    """Build the error for two files that could both be meant."""
+    return DataError(
+        f"Two files for {what} of subject {subject}: {one} and {two.name}", "Remove one of them."
+    )
 
 
 def without_session(subject: str) -> str:
@@ -38,6 +69,58 @@ def data_folder(root: Path | None, dataset: str) -> Path:
             "Give the folder that holds the subjects with --data-root.",
         )
     return root
+
+
+def subfolders(root: Path, depth: int = 1) -> Iterator[Path]:
+    """Yield the folders below ``root``, each before those in it; hidden ones are left out."""
+    for folder in sorted(root.iterdir()):
+        if folder.is_dir() and not folder.name.startswith("."):
+            yield folder
+            if depth > 1:
+                yield from subfolders(folder, depth - 1)
+
+
+def listed(dataset: str, root: Path | None, layout: str, read: Read, depth: int) -> list[Subject]:
+    """List the subjects of a data folder, sorted by id.
+
+    Args:
+        dataset: Its name, for messages.
+        root: The data folder.
+        layout: One line that says what is expected.
+        read: Yields the subjects that a folder holds, if it is one of those that hold some.
+        depth: How deep those folders may lie; 1 is directly in the data folder.
+
+    Raises:
+        DataError: If there is no such folder, it holds no subject (the hint names the folder that
+            was probably meant), or one twice.
+    """
+    root = data_folder(root, dataset)
+    subjects = unique(_found(root, read, depth))
+    if not subjects:
+        meant = _meant(root.absolute(), read, depth)
+        hint = f"Give {meant} as the data folder. {layout}" if meant else layout
+        raise DataError(f"{dataset}: no subject in {root}", hint)
+    return subjects
+
+
+def _found(root: Path, read: Read, depth: int) -> Iterator[Subject]:
+    return (subject for folder in subfolders(root, depth) for subject in read(folder))
+
+
+def _meant(root: Path, read: Read, depth: int) -> Path | None:
+    """Name the data folder that ``root`` lies in, or that lies in it."""
+    for folder in (root, *root.parents[:_LEVELS]):
+        if _yields(read(folder)):
+            return folder.parent
+    below = islice(subfolders(root), _LOOKED_INTO)
+    return next((folder for folder in below if _yields(_found(folder, read, depth))), None)
+
+
+def _yields(subjects: Iterable[Subject]) -> bool:
+    try:
+        return any(True for _ in subjects)
+    except (DataError, OSError):
+        return False  # the faults of a folder that was not asked for
 
 
 def unique(subjects: Iterable[Subject]) -> list[Subject]:

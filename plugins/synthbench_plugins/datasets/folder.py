@@ -7,7 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from synthbench.api import DataError, Dataset, Subject
-from synthbench_plugins.datasets.files import data_folder, image_stem, unique, without_session
+from synthbench_plugins.datasets.files import (
+    data_folder,
+    image_stem,
+    listed,
+    two_files,
+    unique,
+    without_session,
+)
 
 MANIFEST = "manifest.csv"
 _LABELS = ("seg", "label")
@@ -25,18 +32,48 @@ _LAYOUT = (
 
 
 class Folder(Dataset):
-    """NIfTI volumes of any modality.
+    """Your own NIfTI volumes, of any modality: private sets, or sets in no layout known here.
 
-    Either a folder a subject, ``<subject>/<subject>_<modality>.nii[.gz]``, where the "modalities"
-    ``seg`` and ``label`` are the label, ``mask`` and ``brainmask`` (in this order) the mask, and
-    ``valid`` the field of view in which every modality holds data; or a table, ``manifest.csv`` in
-    the data folder. See ``docs/datasets.md``.
+    Either **a folder a subject**:
 
-    Modality names are lower-cased. Each label value found is a region of its own.
+    ```
+    <root>/<subject>/<subject>_<modality>.nii.gz        or .nii
+                     <subject>_seg.nii.gz               label (also _label)
+                     <subject>_mask.nii.gz              foreground (also _brainmask)
+                     <subject>_valid.nii.gz             field of view of all modalities
+    ```
+
+    * Every other suffix is a modality, lower-cased: `p01_CT.nii.gz` is `ct` of subject `p01`.
+    * The mask is `mask`, else `brainmask`, else derived from the first source modality. `valid`
+      marks the field of view in which all modalities hold data: the foreground is cut to it.
+    * Files that do not begin with the folder's name are ignored beside ones that do; a folder in
+      which no NIfTI file does is an error. Folders without NIfTI files are ignored.
+    * Session suffixes are stripped to find the patient, as for `brats`.
+
+    Or **a table**, `manifest.csv` in the data folder. When there is a table the tree is not read.
+
+    ```
+    subject,t1,ct,label,mask,patient,site
+    a-1,scans/a1_mr.nii.gz,scans/a1_ct.nii.gz,scans/a1_gtv.nii.gz,,A,Bonn
+    a-2,scans/a2_mr.nii.gz,,,,A,Bonn
+    ```
+
+    * UTF-8, commas, one header line; column names in any case.
+    * `subject`: unique id. Required.
+    * `label` or `seg`, `mask` or `brainmask`, `valid`: optional.
+    * `patient` or `group` (not both): what must stay together in a split. Empty: the id without
+      session suffix.
+    * `site`: scanner or hospital, optional.
+    * Every other column is a modality. An empty cell: the subject lacks it.
+    * Paths are relative to the table, or absolute. A path without a file is an error.
+
+    There is no default task: give `--source` and `--target`. Each label value found is a region of
+    its own. The 939 training and 100 test pairs of AdelaideMRI (FLAIR to T1, Pix2Pix-ResUNet paper)
+    are private; who has them lays them out like this and runs `--source flair --target t1`.
 
     Args:
         manifest: Another table, relative to the data folder. Without it, and without
-            ``manifest.csv``, the tree is read.
+            `manifest.csv`, the tree is read.
     """
 
     def __init__(self, manifest: str | Path | None = None) -> None:
@@ -48,53 +85,51 @@ class Folder(Dataset):
         Raises:
             DataError: If neither layout fits, files are missing or doubled, or ids are.
         """
-        root = data_folder(root, "folder")
-        table = root / (self.manifest or MANIFEST)
-        if table.is_file():
-            subjects = unique(_rows(table))
-        elif self.manifest is not None:
-            raise DataError(f"folder: no manifest {table}", "Check the parameter 'manifest'.")
-        else:
-            subjects = unique(_tree(root))
+        table = data_folder(root, "folder") / (self.manifest or MANIFEST)
+        if not table.is_file():
+            if self.manifest is not None:
+                raise DataError(f"folder: no manifest {table}", "Check the parameter 'manifest'.")
+            return listed("folder", root, _LAYOUT, _read, depth=1)
+        subjects = unique(_rows(table))
         if not subjects:
-            raise DataError(f"folder: no subject in {root}", _LAYOUT)
+            raise DataError(f"folder: no subject in {table}", _LAYOUT)
         return subjects
 
+    def example_id(self, number: int) -> str:
+        """Name a subject."""
+        return f"subject-{number:03d}"
 
-def _tree(root: Path) -> Iterator[Subject]:
-    for folder in sorted(path for path in root.iterdir() if path.is_dir()):
-        images = [(stem, path) for path in sorted(folder.iterdir()) if (stem := image_stem(path))]
-        files: dict[str, Path] = {}
-        for stem, path in images:
-            modality = stem.removeprefix(f"{folder.name}_").lower()
-            if modality == stem.lower():
-                continue
-            if modality in files:
-                raise DataError(
-                    f"Two files for {modality} of subject {folder.name}: {files[modality]} and "
-                    f"{path.name}",
-                    "Remove one of them.",
-                )
-            files[modality] = path
-        if images and not files:
-            raise DataError(
-                f"folder: {images[0][1]} is not named after its folder",
-                _LAYOUT,
-            )
-        label = _first(files, _LABELS)
-        mask = _first(files, _MASKS)
-        if files:
-            if not files.keys() - {*_NO_IMAGE}:
-                raise DataError(f"folder: subject {folder.name} has no image", _LAYOUT)
-            volumes = {name: path for name, path in files.items() if name not in _NO_IMAGE}
-            yield Subject(
-                id=folder.name,
-                volumes=volumes,
-                label=label,
-                mask=mask,
-                valid=files.get("valid"),
-                group=without_session(folder.name),
-            )
+    def place(self, subject: str, what: str) -> Path | None:
+        """Say where a file lies; any modality has a place."""
+        return Path(subject, f"{subject}_{'seg' if what == 'label' else what}.nii.gz")
+
+
+def _read(folder: Path) -> Iterator[Subject]:
+    """Yield the subject that a folder holds, if it holds one."""
+    images = [(stem, path) for path in sorted(folder.iterdir()) if (stem := image_stem(path))]
+    files: dict[str, Path] = {}
+    for stem, path in images:
+        modality = stem.removeprefix(f"{folder.name}_").lower()
+        if modality == stem.lower():
+            continue
+        if modality in files:
+            raise two_files(modality, folder.name, files[modality], path)
+        files[modality] = path
+    if not images:
+        return
+    if not files:
+        raise DataError(f"folder: {images[0][1]} is not named after its folder", _LAYOUT)
+    volumes = {name: path for name, path in files.items() if name not in _NO_IMAGE}
+    if not volumes:
+        raise DataError(f"folder: subject {folder.name} has no image", _LAYOUT)
+    yield Subject(
+        id=folder.name,
+        volumes=volumes,
+        label=_first(files, _LABELS),
+        mask=_first(files, _MASKS),
+        valid=files.get("valid"),
+        group=without_session(folder.name),
+    )
 
 
 def _first(files: dict[str, Path], names: tuple[str, ...]) -> Path | None:
