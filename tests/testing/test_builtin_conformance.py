@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 
 import pytest
 
+from synthbench.api import DatasetSpec
 from synthbench.data_roots import DATA_VARIABLE
 from synthbench.registry import load_registry
 from synthbench.testing import parametrize_plugin_checks
-from tests.tiny import write_tree
+from tests.plugins.datasets import trees
 
 BUILT_IN = [status.name for status in load_registry().plugins if status.dist == "synthbench"]
 
@@ -19,12 +19,10 @@ BUILT_IN = [status.name for status in load_registry().plugins if status.dist == 
 def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Data for the datasets that read folders."""
     base = tmp_path_factory.mktemp("data")
-    for name in ("folder", "brats"):
-        write_tree(base / name, 2)
-    for subject in (base / "brats").iterdir():
-        for modality in ("flair", "t1ce"):
-            copied_as = subject / f"{subject.name}_{modality}.nii.gz"
-            shutil.copy(subject / f"{subject.name}_t2.nii.gz", copied_as)
+    for entry in load_registry().all("datasets"):
+        assert isinstance(entry.spec, DatasetSpec)
+        if entry.plugin in BUILT_IN and entry.spec.exportable:
+            trees.write(base / entry.name, entry.resolve()(), entry.spec.modalities, 2)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(DATA_VARIABLE, str(base))
         yield

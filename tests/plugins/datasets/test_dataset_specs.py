@@ -8,6 +8,7 @@ from importlib import import_module
 import pytest
 
 from synthbench.api import Dataset
+from synthbench.suite import SplitChoice
 from synthbench_plugins import datasets
 from synthbench_plugins.datasets.phantom.contrast import PROTOCOLS
 
@@ -33,6 +34,13 @@ def test_default_tasks():
     assert tasks == {
         "phantom": ["t1 -> t2", "t2 -> flair", "t1 -> ct"],
         "brats": ["t2 -> flair", "t1 -> t2"],
+        "hcp": ["t1 -> t2", "t2 -> t1"],
+        "dhcp": ["t2 -> t1", "t1 -> t2"],
+        "synthrad": ["mr -> ct", "cbct -> ct"],
+        "ixi": ["pd -> t2", "t2 -> pd"],
+        "lpba40": [],
+        "open_ms": ["t2 -> flair", "t1 -> t2"],
+        "bids": [],
         "folder": [],
     }
 
@@ -55,13 +63,21 @@ def test_phantom_declares_what_it_makes():
     assert not SPECS["phantom"].needs_root
 
 
-@pytest.mark.parametrize(
-    ("modality", "kind", "unit"),
-    [("ct", "window", "HU"), ("cbct", "window", "HU"), ("pet", "percentile", ""),
-     ("t1", "percentile", "")],
-)  # fmt: skip
-def test_intensity_by_modality_name(modality, kind, unit):
-    model = SPECS["folder"].modalities[modality]
-    assert (model.kind, model.unit) == (kind, unit)
-    if kind == "window":
-        assert (model.low, model.high) == (-1024, 3000)
+@pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
+def test_intensity_by_modality_name(spec):
+    for modality, model in spec.modalities.items():
+        if modality in ("ct", "cbct"):
+            assert (model.kind, model.low, model.high, model.unit) == ("window", -1024, 3000, "HU")
+        else:
+            assert (model.kind, model.low, model.unit) == ("percentile", 0, "")
+
+
+@pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
+def test_usual_splits_are_in_the_words_of_a_suite(spec):
+    if spec.split:
+        SplitChoice.model_validate(dict(spec.split))
+
+
+def test_what_has_to_be_obtained_says_whom_to_cite():
+    for name in SPECS.keys() - {"folder"}:
+        assert SPECS[name].citation, name
