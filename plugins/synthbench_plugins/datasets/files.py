@@ -22,8 +22,9 @@ Read = Callable[[Path], Iterable[Subject]]
 
 
 def image_stem(path: Path) -> str | None:
-    """Name of a NIfTI file without its suffix; ``None`` for anything else."""
-    if _SUFFIX.search(path.name) is None or not path.is_file():
+    """Name of a NIfTI file without its suffix; ``None`` for anything else, and hidden files."""
+    hidden = path.name.startswith(".")  # macOS leaves ._name beside name on foreign disks
+    if hidden or _SUFFIX.search(path.name) is None or not path.is_file():
         return None
     return _SUFFIX.sub("", path.name)
 

@@ -13,6 +13,7 @@ def test_with_and_without_sessions(tmp_path):
         "dataset_description.json",
         "sub-01/anat/sub-01_T1w.nii.gz",
         "sub-01/anat/sub-01_T1w.json",
+        "sub-01/anat/._sub-01_T1w.nii.gz",
         "sub-01/anat/sub-01_T2w.nii",
         "sub-01/func/sub-01_task-rest_bold.nii.gz",
         "sub-02/ses-a/anat/sub-02_ses-a_FLAIR.nii.gz",

@@ -15,7 +15,8 @@ from tests.plugins.datasets import trees
 
 SPECS = {spec.name: spec for spec in datasets.synthbench_datasets() if spec.exportable}
 
-#: Parameters, and what is listed with them: modalities, label, mask, site and group of subject 0.
+#: Name, parameters, and what is listed with them: modalities, other parts, site and group of the
+#: first subject.
 CASES: list[tuple[str, dict[str, Any], str, str, str, str]] = [
     ("brats", {}, "flair t1 t1ce t2", "label mask", "", "BraTS2021_00000"),
     ("hcp", {}, "t1 t2", "mask", "", "100000"),
@@ -94,16 +95,16 @@ def test_a_spoilt_tree_names_every_subject(tmp_path, name, params, listed, parts
     trees.write(tmp_path, reader, modalities(name), 9)
     ids = [reader.example_id(number) for number in range(0, 9, 2)]  # of one task, in synthrad
     wanted = listed.split()
-    first, last = wanted[0], "label" if wanted[1:] == [] and "label" in parts else wanted[-1]
-    if len(wanted) > 1:
+    first, last = wanted[0], wanted[-1]
+    if last != first:
         trees.remove(tmp_path / reader.place(ids[0], last))
-    if wanted[1:] or parts:
-        trees.regrid(tmp_path / reader.place(ids[1], last if wanted[1:] else parts))
+    # Where there is one modality only, its label or mask lies on another grid.
+    trees.regrid(tmp_path / reader.place(ids[1], last if last != first else parts))
     trees.truncate(tmp_path / reader.place(ids[2], first))
     copy = trees.duplicate(tmp_path, reader, modalities(name), 6, 10)
     checks = {one.id: one for one in check(reader.subjects(tmp_path), wanted)}
     messages = {i: " ".join(f.message for f in one.findings) for i, one in checks.items()}
-    if len(wanted) > 1:
+    if last != first:
         assert f"subject {ids[0]} has no {last}" in messages[ids[0]]
     assert f"subject {ids[1]} " in messages[ids[1]]
     assert "is not on the grid of" in messages[ids[1]]
