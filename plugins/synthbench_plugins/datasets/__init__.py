@@ -36,10 +36,10 @@ def synthbench_datasets() -> list[DatasetSpec]:
         DatasetSpec(
             name="phantom",
             target="synthbench_plugins.datasets.phantom.dataset:Phantom",
-            summary="Simulated brains with tumours: T1, T1ce, T2, FLAIR and CT, made on the fly.",
+            summary="Simulated brains with tumours, or pelves: MR, CT and CBCT, made on the fly.",
             code_version=phantom.CODE_VERSION,
             requires=("nilearn",),
-            modalities={**_CONTRASTS, "ct": _CT},
+            modalities={**_CONTRASTS, "mr": _MR, "ct": _CT, "cbct": _CT},
             tasks=(
                 Task(source=("t1",), target="t2"),
                 Task(source=("t2",), target="flair"),

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 from scipy import ndimage
 
+from synthbench_plugins.datasets.phantom import cbct
 from synthbench_plugins.datasets.phantom.anatomy import Anatomy
 from synthbench_plugins.datasets.phantom.contrast import (
     AIR_HOUNSFIELD,
@@ -18,6 +19,7 @@ from synthbench_plugins.datasets.phantom.contrast import (
     signal,
 )
 from synthbench_plugins.datasets.phantom.grid import Floats, smooth_field, stream
+from synthbench_plugins.datasets.phantom.motion import draw_move, moved, moved_mask
 
 #: Scanners of a phantom data set; subjects take turns.
 SCANNERS = 4
@@ -25,10 +27,19 @@ SCANNERS = 4
 #: within a tissue.
 _BETWEEN_SUBJECTS = 0.03
 _WITHIN_TISSUE = 0.035
+#: What the last scanner's tube voltage adds to dense tissue, as a part of its CT number.
+_VOLTAGE = 0.2
 
 
 def acquire(
-    anatomy: Anatomy, seed: int, index: int, modality: str, *, skull_stripped: bool
+    anatomy: Anatomy,
+    seed: int,
+    index: int,
+    modality: str,
+    *,
+    skull_stripped: bool,
+    misregistration: float = 0.0,
+    site_shift: float = 0.0,
 ) -> Floats:
     """Image one modality of a subject.
 
@@ -37,37 +48,63 @@ def acquire(
         seed: Of the data set.
         index: Of the subject.
         modality: A key of :data:`~synthbench_plugins.datasets.phantom.contrast.PROTOCOLS`.
-        skull_stripped: Whether MR is 0 outside the brain; CT always shows the whole head.
+        skull_stripped: Whether MR is 0 outside ``anatomy.brain``; CT always shows everything.
+        misregistration: Standard deviation of the move against the anatomy, see
+            :func:`~synthbench_plugins.datasets.phantom.motion.draw_move`.
+        site_shift: How far the last scanner is from the others, 0 to 1.
 
     Returns:
         Shape (X, Y, Z), float32: arbitrary positive units for MR, HU for CT.
     """
+    if index % SCANNERS != SCANNERS - 1:
+        site_shift = 0.0
     scanner = stream(seed, index % SCANNERS, modality, "scanner")
     scan = stream(seed, index, modality, "scan")
-    protocol = _protocol(modality, scanner, scan)
-    image = _ideal(anatomy, seed, index, protocol)
+    protocol = _protocol(modality, scanner, scan, site_shift)
+    image, brain = _ideal(anatomy, seed, index, protocol), anatomy.brain
+    if misregistration:
+        move = stream(seed, index, modality, "move")
+        voxels = draw_move(move, anatomy.grid, misregistration)
+        image, brain = moved(image, voxels), moved_mask(brain, voxels)
     widths = np.array(protocol.resolution) / (2.3548 * anatomy.grid.spacing)
-    if protocol.kind == "ct":
+    noise = 1 + site_shift  # as a multiple of the usual
+    if protocol.hounsfield:
+        # Another tube voltage: dense tissue attenuates more.
+        image += np.float32(_VOLTAGE * site_shift) * np.clip(image - 100, 0, None)
         image = ndimage.gaussian_filter(image, widths, mode="nearest")
-        image += _ct_noise(scan, scanner.uniform(3, 7), image.shape)
+        if protocol.kind == "cbct":
+            image = cbct.cone_beam(image, anatomy.grid.spacing, scanner, scan)
+            image += _ct_noise(scan, noise * scanner.uniform(25, 40), 0.7, image.shape)
+            return np.clip(image, *cbct.RANGE)
+        image += _ct_noise(scan, noise * scanner.uniform(3, 7), 0.5, image.shape)
         return np.clip(image, -1024, 3071)
-    bias = np.exp(0.07 * smooth_field(scan, anatomy.grid, 70.0))
+    bias = np.exp(0.07 * (1 + site_shift) * smooth_field(scan, anatomy.grid, 70.0))
     image = ndimage.gaussian_filter(image * bias, widths)
-    level = float(image[anatomy.brain].mean())
-    sigma = np.float32(level / scanner.uniform(22, 40))
+    level = float(image[brain].mean())
+    sigma = np.float32(noise * level / scanner.uniform(22, 40))
     # Magnitude of a complex signal with Gaussian noise in both channels: Rician.
     real = image + sigma * scan.standard_normal(image.shape, dtype=np.float32)
     imaginary = sigma * scan.standard_normal(image.shape, dtype=np.float32)
     gain = np.float32(scanner.uniform(300, 900) * scan.uniform(0.8, 1.25) / level)
     magnitude: Floats = gain * np.hypot(real, imaginary)
     if skull_stripped:
-        magnitude[~anatomy.brain] = 0
+        magnitude[~brain] = 0
     return magnitude
 
 
-def _protocol(modality: str, scanner: np.random.Generator, scan: np.random.Generator) -> Protocol:
-    """Vary the nominal protocol: by 5 percent a scanner, by 1 percent a scan."""
+def _protocol(
+    modality: str, scanner: np.random.Generator, scan: np.random.Generator, shift: float
+) -> Protocol:
+    """Vary the nominal protocol: by ``shift``, by 5 percent a scanner, by 1 percent a scan."""
     nominal = PROTOCOLS[modality]
+    x, y, z = nominal.resolution
+    nominal = replace(
+        nominal,
+        tr=nominal.tr * (1 - 0.1 * shift),
+        te=nominal.te * (1 - 0.3 * shift),
+        flip=nominal.flip * (1 + 0.4 * shift),
+        resolution=(x * (1 + 0.6 * shift), y * (1 + 0.6 * shift), z * (1 + 0.6 * shift)),
+    )
 
     def vary(value: float) -> float:
         return value * (1 + scanner.uniform(-0.05, 0.05)) * (1 + scan.uniform(-0.01, 0.01))
@@ -101,11 +138,13 @@ def _ideal(anatomy: Anatomy, seed: int, index: int, protocol: Protocol) -> Float
     air = np.ones_like(image)
     for name, nominal in TISSUES.items():
         tissue = _vary(nominal, subject)
-        part = anatomy.fractions[name]
+        part = anatomy.fractions.get(name)
+        if part is None:
+            continue
         value = signal(tissue, protocol)
         image += np.float32(value) * part
         air -= part
-        if protocol.kind == "ct":
+        if protocol.hounsfield:
             # CT numbers vary less than relaxation times; one map serves.
             t1_slope += np.float32(0.3 * value) * part
             continue
@@ -113,7 +152,7 @@ def _ideal(anatomy: Anatomy, seed: int, index: int, protocol: Protocol) -> Float
         t1_slope += np.float32(_slope(tissue, protocol, "t1", value)) * part
         t2_slope += np.float32(_slope(tissue, protocol, "t2", value)) * part
     image += t1_slope * t1_map + t2_slope * t2_map
-    if protocol.kind == "ct":
+    if protocol.hounsfield:
         image += np.float32(AIR_HOUNSFIELD) * air
         return image
     return np.maximum(image, 0)
@@ -133,7 +172,9 @@ def _slope(tissue: Tissue, protocol: Protocol, name: str, value: float) -> float
     return (signal(changed, protocol) - value) / step
 
 
-def _ct_noise(rng: np.random.Generator, sigma: float, shape: tuple[int, ...]) -> Floats:
-    """Gaussian noise with the grain of a smooth reconstruction kernel."""
-    noise = ndimage.gaussian_filter(rng.standard_normal(shape, dtype=np.float32), 0.5)
+def _ct_noise(
+    rng: np.random.Generator, sigma: float, grain: float, shape: tuple[int, ...]
+) -> Floats:
+    """Gaussian noise with the grain (in voxels) of a smooth reconstruction kernel."""
+    noise = ndimage.gaussian_filter(rng.standard_normal(shape, dtype=np.float32), grain)
     return noise * np.float32(sigma / noise.std())

@@ -33,9 +33,10 @@ class Anatomy:
     Attributes:
         grid: Its voxels.
         fractions: Part of each voxel that a tissue takes, shape (X, Y, Z) each; the rest is air.
-        brain: Brain mask, bool.
-        head: Head mask, bool.
-        label: 1 necrotic and non-enhancing core, 2 oedema and lesions, 4 enhancing; uint8.
+        brain: Brain mask, bool; where there is no brain, the body's.
+        head: Mask of the head or body, bool.
+        label: uint8; of a brain 1 necrotic and non-enhancing core, 2 oedema and lesions,
+            4 enhancing.
     """
 
     grid: Grid

@@ -23,19 +23,44 @@ def template_points(rng: np.random.Generator, grid: Grid) -> Floats:
     Returns:
         World points in the template (mm), shape (3, X, Y, Z).
     """
+    points = small_affine(rng, grid)
+    points = magnify(points, _VENTRICLES, rng.uniform(-0.15, 0.35), 22.0)
+    return bend(rng, grid, points, _DISPLACEMENTS)
+
+
+def small_affine(rng: np.random.Generator, grid: Grid) -> Floats:
+    """Rotate, scale and shift a grid by a few degrees, per cent and mm.
+
+    Returns:
+        World points (mm), shape (3, X, Y, Z).
+    """
     rotation = Rotation.from_euler("xyz", rng.normal(0, 2, 3), degrees=True).as_matrix()
     matrix = rotation @ np.diag(rng.normal(1, 0.04, 3))
     shift = rng.normal(0, 1.5, 3)
-    enlargement = rng.uniform(-0.15, 0.35)
     x, y, z = np.meshgrid(*grid.axes, indexing="ij", sparse=True)
-    points = np.stack(
+    return np.stack(
         [
             row[0] * x + row[1] * y + row[2] * z + step
             for row, step in zip(matrix, shift, strict=True)
         ]
     ).astype(np.float32)
-    points = magnify(points, _VENTRICLES, enlargement, 22.0)
-    for scale, amplitude in _DISPLACEMENTS:
+
+
+def bend(
+    rng: np.random.Generator,
+    grid: Grid,
+    points: Floats,
+    displacements: tuple[tuple[float, float], ...],
+) -> Floats:
+    """Displace points of a grid smoothly, in place.
+
+    Args:
+        rng: Draws the displacements.
+        grid: That the points belong to.
+        points: World points (mm), shape (3, X, Y, Z).
+        displacements: Distance of control points and standard deviation (mm), one each.
+    """
+    for scale, amplitude in displacements:
         for component in points:
             component += amplitude * smooth_field(rng, grid, scale)
     return points

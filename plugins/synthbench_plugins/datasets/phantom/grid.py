@@ -10,9 +10,11 @@ import numpy.typing as npt
 from scipy.interpolate import BSpline
 
 Floats = npt.NDArray[np.float32]
+#: Lowest and highest edge of each axis (mm, RAS).
+Extent = tuple[tuple[float, float], tuple[float, float], tuple[float, float]]
 
-#: World extent (mm, RAS, MNI origin) of every phantom, lowest and highest edge of each axis.
-FIELD_OF_VIEW = ((-102.0, 102.0), (-134.0, 98.0), (-72.0, 108.0))
+#: World extent of a head, MNI origin.
+HEAD: Extent = ((-102.0, 102.0), (-134.0, 98.0), (-72.0, 108.0))
 
 
 @dataclass(frozen=True)
@@ -22,10 +24,12 @@ class Grid:
     Attributes:
         axes: World coordinates in mm along x, y and z.
         spacing: Voxel size in mm.
+        extent: Field of view that they fill.
     """
 
     axes: tuple[npt.NDArray[np.float64], ...]
     spacing: float
+    extent: Extent = HEAD
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -40,14 +44,14 @@ class Grid:
         return affine
 
 
-def make_grid(spacing: float) -> Grid:
+def make_grid(spacing: float, extent: Extent = HEAD) -> Grid:
     """Centre as many voxels of ``spacing`` mm as fit in the field of view."""
     axes: list[npt.NDArray[np.float64]] = []
-    for low, high in FIELD_OF_VIEW:
+    for low, high in extent:
         count = int((high - low) // spacing)
         first = (low + high - spacing * (count - 1)) / 2
         axes.append(first + spacing * np.arange(count, dtype=np.float64))
-    return Grid(tuple(axes), spacing)
+    return Grid(tuple(axes), spacing, extent)
 
 
 def stream(*key: int | str) -> np.random.Generator:
@@ -64,10 +68,10 @@ def smooth_field(rng: np.random.Generator, grid: Grid, scale: float) -> Floats:
     Returns:
         Shape of ``grid``, float32.
     """
-    intervals = [int(np.ceil((high - low) / scale)) for low, high in FIELD_OF_VIEW]
+    intervals = [int(np.ceil((high - low) / scale)) for low, high in grid.extent]
     field = rng.standard_normal([count + 3 for count in intervals])
     # Plain einsum, one axis after the other: BLAS could sum in another order with other threads.
-    for axis, (low, _) in enumerate(FIELD_OF_VIEW):
+    for axis, (low, _) in enumerate(grid.extent):
         knots = low + scale * np.arange(-3, intervals[axis] + 4)
         basis = BSpline.design_matrix(grid.axes[axis], knots, 3).toarray()
         basis /= np.sqrt(np.mean(np.sum(basis**2, axis=1)))
