@@ -7,6 +7,15 @@ import click
 from synthbench.cli.group import lazily
 
 
-@click.group("data", commands=lazily({"check": "synthbench.cli.data_check"}))
+@click.group(
+    "data",
+    commands=lazily(
+        {
+            "check": "synthbench.cli.data_check",
+            "show": "synthbench.cli.data_show",
+            "export": "synthbench.cli.data_export",
+        }
+    ),
+)
 def command() -> None:
     """Look at a dataset and check its files."""

@@ -141,9 +141,8 @@ def _suite(path: Path | None, options: dict[str, Any]) -> Suite:
 
 def _dataset(data: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
     """The dataset the options describe, on top of the suite file's only one."""
-    import yaml
-
     from synthbench.api import UsageError
+    from synthbench.cli.datasets import parse_parameters
 
     fields: dict[str, Any] = {
         "name": options["dataset"],
@@ -152,12 +151,7 @@ def _dataset(data: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
         "group_file": options["group_file"],
     }
     given = {name: value for name, value in fields.items() if value is not None}
-    params = {}
-    for text in options["dataset_assignments"]:
-        name, equals, value = text.partition("=")
-        if not equals:
-            raise UsageError(f"--dataset-set {text!r} has no value", "write NAME=VALUE")
-        params[name] = yaml.safe_load(value)
+    params = parse_parameters(options["dataset_assignments"])
     if options["source"] or options["target"]:
         if not (options["source"] and options["target"]):
             raise UsageError("--source and --target belong together", "give both, or neither")

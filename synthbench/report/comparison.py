@@ -12,49 +12,13 @@ import numpy.typing as npt
 import pandas as pd
 
 from synthbench.api.errors import DataError, UsageError
+from synthbench.report.planes import FloatArray, Plane, planes_through
 from synthbench.report.progress import NOT_AVAILABLE
 from synthbench.report.run_folder import RunFolder, of_task
 from synthbench.report.tables import Row, Table
 
-FloatArray = npt.NDArray[np.float32]
 #: Metrics printed above each method's panel: the first ones of the table.
 _TITLE_METRICS = 2
-#: Voxels shown around the foreground.
-_MARGIN = 3
-#: Name, normal, axis to the right and axis upwards of each plane on a RAS grid.
-_PLANES = (("axial", 2, 0, 1), ("coronal", 1, 0, 2), ("sagittal", 0, 1, 2))
-
-
-@dataclass(frozen=True)
-class Plane:
-    """An anatomical plane of a volume on a RAS grid.
-
-    Attributes:
-        name: ``axial``, ``coronal`` or ``sagittal``.
-        normal: Array axis it cuts.
-        index: Which slice.
-        across: Array axis shown from left to right.
-        up: Array axis shown from bottom to top.
-        window: Voxels shown along ``up`` and ``across``: the foreground and a small margin.
-    """
-
-    name: str
-    normal: int
-    index: int
-    across: int
-    up: int
-    window: tuple[slice, slice]
-
-    def cut(self, volume: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Cut a volume, shape (X, Y, Z).
-
-        Returns:
-            Shape (up, across), first row at the bottom.
-        """
-        cut: list[int | slice] = [self.index] * 3
-        cut[self.up], cut[self.across] = self.window
-        plane: npt.NDArray[Any] = volume[tuple(cut)].T
-        return plane
 
 
 @dataclass(frozen=True)
@@ -172,7 +136,7 @@ def load_comparison(run: RunFolder, table: Table, subject: str | None = None) ->
     sources, target_name = _modalities(table.task)
     spacing = tuple(float(side) for side in prepared.spacing)
     target = prepared.volume(target_name)
-    planes = _planes(prepared.label, prepared.mask, target)
+    planes = planes_through(prepared.label, prepared.mask, target.shape)
     bounds = prepared.bounds[target_name]
     unit = _target_unit(run, scores)
     return Comparison(
@@ -202,26 +166,6 @@ def _target_unit(run: RunFolder, scores: pd.DataFrame) -> str:
     declared = [name for name, info in run.metrics.items() if info.get("unit") == "target"]
     units = scores.loc[scores["metric"].isin(declared), "unit"]
     return next((str(unit) for unit in units if unit), "")
-
-
-def _planes(label: Any, mask: Any, target: FloatArray) -> tuple[Plane, ...]:
-    inside = np.asarray(mask).astype(bool)
-    inside = inside if inside.any() else np.ones(target.shape, dtype=bool)
-    where = np.nonzero(inside)
-    shown = None if label is None else np.asarray(label) > 0
-    windows, indices = [], []
-    for axis in range(3):
-        low, high = int(where[axis].min()), int(where[axis].max()) + 1
-        windows.append(slice(max(0, low - _MARGIN), min(target.shape[axis], high + _MARGIN)))
-        if shown is not None and shown.any():
-            others = tuple(other for other in range(3) if other != axis)
-            indices.append(int(shown.sum(axis=others).argmax()))
-        else:
-            indices.append(int(np.median(where[axis])))
-    return tuple(
-        Plane(name, normal, indices[normal], across, up, (windows[up], windows[across]))
-        for name, normal, across, up in _PLANES
-    )
 
 
 def _cut(planes: Sequence[Plane], volume: npt.NDArray[Any]) -> tuple[FloatArray, ...]:

@@ -13,22 +13,25 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from synthbench.report.comparison import Comparison, FloatArray, Panel, Plane
+from synthbench.report.comparison import Comparison, Panel
+from synthbench.report.planes import FloatArray, Plane
+from synthbench.report.slices import (
+    PERCENTILES,
+    SMALL,
+    blank_axes,
+    grey_window,
+    mark_sides,
+    show_slice,
+)
 from synthbench.store.atomic import write_atomic
 
 _ERROR_MAP = "inferno"
-#: Letters at the left and right edge of each plane; x is mirrored (radiological convention).
-_SIDES = {"axial": ("R", "L"), "coronal": ("R", "L"), "sagittal": ("P", "A")}
 # Inches.
 _COLUMN, _GAP, _BAR = 1.6, 0.04, 0.14
 _LEFT, _RIGHT, _TOP, _BOTTOM, _LINE = 0.42, 0.75, 0.72, 0.24, 0.13
 _DPI = 200
-#: Points.
-_SMALL = 7
 #: Letters of that size in an inch.
 _LETTERS = 18
-#: The grey window spans these percentiles of the slices shown.
-_PERCENTILES = (0.5, 99.5)
 #: The error scale ends at this multiple of the trained methods' errors, if baselines go further.
 _CLIPPED_BEYOND = 3.0
 
@@ -71,19 +74,19 @@ def draw(comparison: Comparison, path: Path) -> None:
         wspace=_GAP / _COLUMN,
         hspace=_GAP * len(heights) / sum(heights),
     )
-    grey = _window(comparison.target)
+    grey = grey_window(comparison.target)
     errors = Normalize(0.0, _largest_error(comparison))
 
     for number, plane in enumerate(comparison.planes):
         shown: list[tuple[FloatArray | None, Normalize]] = [
-            (slices[number], _window(slices)) for slices in comparison.sources.values()
+            (slices[number], grey_window(slices)) for slices in comparison.sources.values()
         ]
         shown.append((comparison.target[number], grey))
         shown += [
             (panel.slices[number] if panel.slices else None, grey) for panel in comparison.panels
         ]
         for column, (image, window) in enumerate(shown):
-            axes = _axes(figure, grid[2 * number, column])
+            axes = blank_axes(figure, grid[2 * number, column])
             panel = comparison.panels[column - sources - 1] if column > sources else None
             if number == 0:
                 _title(axes, *_heading(comparison, column))
@@ -101,13 +104,13 @@ def draw(comparison: Comparison, path: Path) -> None:
                     parse_math=False,
                 )
                 continue
-            _show(axes, image, extents[number], plane, window, "gray")
+            show_slice(axes, image, extents[number], plane, window)
             if column == 0:
-                _mark_sides(axes, plane)
+                mark_sides(axes, plane)
             if panel:
                 error = np.abs(image - comparison.target[number]) * comparison.scale
-                below = _axes(figure, grid[2 * number + 1, column])
-                _show(below, error, extents[number], plane, errors, _ERROR_MAP)
+                below = blank_axes(figure, grid[2 * number + 1, column])
+                show_slice(below, error, extents[number], plane, errors, _ERROR_MAP)
                 if column == sources + 1:
                     _side_title(below, "|error|")
     _colour_bar(figure, grid, errors, comparison.unit)
@@ -116,7 +119,7 @@ def draw(comparison: Comparison, path: Path) -> None:
         bottom / 2 / height,
         "\n".join(footer),
         va="center",
-        fontsize=_SMALL,
+        fontsize=SMALL,
         parse_math=False,
     )
     write_atomic(path, lambda temporary: figure.savefig(temporary, format="png", dpi=_DPI))
@@ -129,12 +132,6 @@ def _extent(plane: Plane, comparison: Comparison) -> tuple[float, float]:
         (across.stop - across.start) * comparison.spacing[plane.across],
         (up.stop - up.start) * comparison.spacing[plane.up],
     )
-
-
-def _window(slices: tuple[FloatArray, ...]) -> Normalize:
-    values = np.concatenate([image.ravel() for image in slices])
-    low, high = np.percentile(values, _PERCENTILES)
-    return Normalize(float(low), float(high) if high > low else float(low) + 1.0, clip=True)
 
 
 def _largest_error(comparison: Comparison) -> float:
@@ -155,51 +152,7 @@ def _error_percentile(comparison: Comparison, panels: Sequence[Panel]) -> float:
         if panel.slices
         for image, target in zip(panel.slices, comparison.target, strict=True)
     ]
-    return float(np.percentile(np.concatenate(errors), _PERCENTILES[1])) if errors else 0.0
-
-
-def _axes(figure: Any, cell: Any) -> Any:
-    axes = figure.add_subplot(cell)
-    axes.set_xticks([])
-    axes.set_yticks([])
-    for spine in axes.spines.values():
-        spine.set_visible(False)
-    return axes
-
-
-def _show(
-    axes: Any,
-    image: FloatArray,
-    extent: tuple[float, float],
-    plane: Plane,
-    window: Normalize,
-    colours: str,
-) -> None:
-    axes.imshow(
-        image,
-        origin="lower",
-        extent=(0.0, extent[0], 0.0, extent[1]),
-        aspect="equal",
-        cmap=colours,
-        norm=window,
-        interpolation="nearest",
-    )
-    if plane.across == 0:
-        axes.invert_xaxis()
-
-
-def _mark_sides(axes: Any, plane: Plane) -> None:
-    for x, letter, side in zip((0.03, 0.97), _SIDES[plane.name], ("left", "right"), strict=True):
-        axes.text(
-            x,
-            0.03,
-            letter,
-            transform=axes.transAxes,
-            ha=side,
-            va="bottom",
-            color="white",
-            fontsize=_SMALL,
-        )
+    return float(np.percentile(np.concatenate(errors), PERCENTILES[1])) if errors else 0.0
 
 
 def _heading(comparison: Comparison, column: int) -> tuple[str, tuple[str, ...]]:
@@ -235,7 +188,7 @@ def _title(axes: Any, name: str, lines: tuple[str, ...]) -> None:
         ha="center",
         va="bottom",
         parse_math=False,
-        fontsize=_SMALL,
+        fontsize=SMALL,
     )
 
 

@@ -1,15 +1,17 @@
-"""A prediction back in its subject's own space: grid, orientation, affine and raw intensities."""
+"""Volumes as NIfTI files; a prediction back in its subject's own space and raw intensities."""
 
 from __future__ import annotations
 
 import gzip
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
 import numpy.typing as npt
 
 from synthbench.api import DataError
+from synthbench.api.dataset import Volume
 from synthbench.store.atomic import write_atomic
 from synthbench.volumes.intensity import Bounds, from_unit
 from synthbench.volumes.orientation import from_ras, ras_grid
@@ -60,7 +62,21 @@ def write_prediction(
     shape, affine = ras_grid(native_shape, native_affine)
     if shape != prepared.shape or not np.array_equal(affine, prepared.affine):
         raw = resample_onto(raw, prepared.affine, shape, affine, fill=bounds.low)
-    image = nib.Nifti1Image(_typed(from_ras(raw, native_affine), integer=integer), native_affine)
+    native = from_ras(raw, native_affine)
+    write_nifti(Volume(whole_numbers(native) if integer else native, native_affine), path)
+
+
+def write_nifti(volume: Volume, path: Path) -> None:
+    """Write a volume; the file appears complete or not at all.
+
+    Args:
+        volume: Its array's dtype is that of the file, and one that NIfTI has.
+        path: ``.nii`` or ``.nii.gz``.
+
+    Raises:
+        DataError: If the file cannot be written.
+    """
+    image = nib.Nifti1Image(volume.array, volume.affine)
     image.header.set_xyzt_units("mm")
 
     def write(temporary: Path) -> None:
@@ -75,10 +91,10 @@ def write_prediction(
     write_atomic(path, write)
 
 
-def _typed(raw: npt.NDArray[np.float32], *, integer: bool) -> npt.NDArray[np.generic]:
-    if not integer:
-        return raw
+def whole_numbers(raw: npt.NDArray[Any]) -> npt.NDArray[np.generic]:
+    """Round to the nearest integers: int16 where they fit, else int32."""
     whole = np.rint(raw)
     limits = np.iinfo(np.int16)
     fits = limits.min <= whole.min() and whole.max() <= limits.max
-    return whole.astype(np.int16 if fits else np.int32)
+    typed: npt.NDArray[np.generic] = whole.astype(np.int16 if fits else np.int32)
+    return typed

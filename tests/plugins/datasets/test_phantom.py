@@ -1,4 +1,4 @@
-"""The simulated brain: physics, geometry, determinism, and what makes it hard."""
+"""The simulated brain, usual parameters: physics, geometry, determinism, and what makes it hard."""
 
 import json
 from dataclasses import replace
@@ -9,6 +9,7 @@ import pytest
 from synthbench.api import Generated, Subject, UsageError
 from synthbench_plugins.datasets.phantom.anatomy import build_anatomy
 from synthbench_plugins.datasets.phantom.contrast import (
+    AIR_HOUNSFIELD,
     PROTOCOLS,
     TISSUES,
     flair,
@@ -45,6 +46,8 @@ def unit(array: np.ndarray) -> np.ndarray:
 
 
 def contrast(modality: str, tissue: str) -> float:
+    if tissue == "air":
+        return AIR_HOUNSFIELD
     protocol = PROTOCOLS[modality]
     if protocol.kind == "flair":
         protocol = replace(protocol, ti=nulling_time(TISSUES["csf"].t1, protocol.tr))
@@ -54,14 +57,18 @@ def contrast(modality: str, tissue: str) -> float:
 @pytest.mark.parametrize(
     ("modality", "bright_to_dark"),
     [
-        ("t1", ["white", "deep_grey", "grey", "csf"]),
+        ("t1", ["fat", "white", "deep_grey", "grey", "csf"]),
         ("t1", ["white", "oedema", "necrosis", "csf"]),
         ("t1ce", ["enhancing", "white", "grey", "solid", "csf"]),
-        ("t2", ["csf", "oedema", "grey", "white"]),
+        ("t2", ["csf", "necrosis", "oedema", "grey", "white"]),
         ("t2", ["grey", "deep_grey"]),
         ("flair", ["oedema", "grey", "white", "csf"]),
         ("flair", ["lesion", "grey", "white", "csf"]),
-        ("ct", ["bone", "grey", "white", "csf", "fat"]),
+        ("ct", ["bone", "grey", "white", "csf", "fat", "air"]),
+        ("cbct", ["bone", "grey", "white", "csf", "fat", "air"]),
+        ("mr", ["fat", "prostate", "urine", "bone"]),
+        ("mr", ["fat", "trunk_muscle", "urine"]),
+        ("t2", ["urine", "prostate", "fat", "trunk_muscle", "bone"]),
     ],
 )
 def test_tissues_rank_as_in_the_literature(modality, bright_to_dark):
@@ -111,7 +118,7 @@ def test_measured_images_rank_tissues_like_the_equations(volumes):
         white, grey, csf = means["white"], means["grey"], means["csf"]
         assert white["t1"] > grey["t1"] > csf["t1"]
         assert csf["t2"] > grey["t2"] > white["t2"]
-        assert csf["flair"] < 0.5 * white["flair"]
+        assert grey["flair"] > white["flair"] > 2 * csf["flair"]
         oedema = images["flair"][images["label"] == 2]
         assert oedema.mean() > 1.2 * white["flair"]
 
@@ -250,7 +257,7 @@ def test_keys_are_unique_and_hold_every_parameter(subjects):
         }
 
     base = keys(Phantom(subjects=3, spacing=SPACING))
-    assert len(base) == 3 * 7
+    assert len(base) == 3 * 8
     for changed in ({"seed": 1}, {"spacing": 3.0}, {"skull_stripped": False}):
         assert not base & keys(Phantom(**({"subjects": 3, "spacing": SPACING} | changed)))
     assert base < keys(Phantom(subjects=4, spacing=SPACING))

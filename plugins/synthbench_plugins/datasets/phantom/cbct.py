@@ -1,14 +1,15 @@
 """What tells a cone-beam CT from a CT: scatter, beam hardening, streaks, and numbers that drift.
 
-The artefacts are made where they arise, in parallel projections of the attenuation: photons are few
-where it is high, so the noise of a projection grows exponentially with it, and bone hardens the
-beam. Smearing both back over the image gives streaks and dark bands in the directions of long paths.
-Scatter, which a wide beam has most of, lowers the numbers in the middle of the body (cupping).
+The artefacts are made where they arise, in parallel projections of the attenuation: photons are
+few where it is high, so the noise of a projection grows exponentially with it, and bone hardens the
+beam. Smearing both back over the image gives streaks and dark bands in the directions of long
+paths. Scatter, which a wide beam has most of, lowers the numbers in the middle of the body.
 """
 
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 from scipy import ndimage
 
 from synthbench_plugins.datasets.phantom.grid import Floats
@@ -42,7 +43,7 @@ def cone_beam(
     cupping, streaking = scanner.uniform(80, 150), scanner.uniform(20, 40)
     factor = min(spacing / _COARSE, 1.0)
     coarse = ndimage.zoom(image, factor, order=1, mode="nearest", grid_mode=True)
-    density = np.clip(1 + coarse / 1000, 0, None)
+    density = np.clip(1 + coarse / 1000, 0, None).astype(np.float32)
     body = density > 0.5
     scatter = ndimage.gaussian_filter(density, _SCATTER * factor / spacing, mode="nearest")
     artefact = streaking * _standardised(_streaks(density, spacing / factor, scan), body)
@@ -66,7 +67,8 @@ def _streaks(density: Floats, spacing: float, rng: np.random.Generator) -> Float
 
         def project(volume: Floats, angle: float = angle) -> Floats:
             turned = ndimage.rotate(volume, angle, axes=(0, 1), reshape=False, order=1)
-            return turned.sum(axis=0) * np.float32(_WATER * spacing)
+            path: Floats = turned.sum(axis=0) * np.float32(_WATER * spacing)
+            return path
 
         noise = ndimage.gaussian_filter(rng.standard_normal((side, density.shape[2])), 0.7)
         fault = noise * np.exp(project(padded) / 2) / 20 - project(bone) ** 2
@@ -75,6 +77,7 @@ def _streaks(density: Floats, spacing: float, rng: np.random.Generator) -> Float
     return smeared[before[0] : before[0] + width, before[1] : before[1] + depth]
 
 
-def _standardised(field: Floats, where: np.ndarray) -> Floats:
+def _standardised(field: Floats, where: npt.NDArray[np.bool_]) -> Floats:
     inside = field[where]
-    return (field - inside.mean()) / inside.std()
+    standardised: Floats = (field - inside.mean()) / inside.std()
+    return standardised

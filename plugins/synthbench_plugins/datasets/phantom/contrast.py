@@ -12,8 +12,7 @@ Relaxation times:
   (2005) 507-512;
 * tumour and the white matter around it: P. de Blank et al., Magnetic resonance fingerprinting to
   characterize childhood and young adult brain tumors, Pediatr. Neurosurg. 54 (2019) 310-318, for
-  T1. Its T2 values are low, like all by fingerprinting; T2 here keeps their ratio to white matter.
-
+  T1. Its T2 values are low, like all by fingerprinting; T2 here keeps their ratio to white matter;
 * prostate and muscle of the trunk: C. M. J. de Bazelaire et al., MR imaging relaxation times of
   abdominal and pelvic tissues measured in vivo at 3.0 T, Radiology 230 (2004) 652-659.
 

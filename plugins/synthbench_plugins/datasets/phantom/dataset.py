@@ -37,10 +37,9 @@ class Phantom(Dataset):
     Made on the fly, nothing to download, the same for the same parameters. The default dataset, and
     the one tests and examples use.
 
-    | `region` | modalities | label |
+    | `region` | modalities | scored regions (label values) |
     | --- | --- | --- |
-    | `brain` | `t1`, `t1ce`, `t2`, `flair`, `ct`, `cbct` | BraTS's: 1 necrotic and non-enhancing \
-core, 2 oedema and small lesions, 4 enhancing; scored as `whole_tumour`, `tumour_core`, `enhancing` |
+    | `brain` | `t1`, `t1ce`, `t2`, `flair`, `ct`, `cbct` | as in BraTS, see below |
     | `pelvis` | `mr`, `t1`, `t2`, `ct`, `cbct` | `bladder`, `prostate`, `rectum`, `bone` (1 to 4) |
 
     **Brain.** The grey and white matter maps of the ICBM 2009a template, as shipped inside nilearn,
@@ -48,6 +47,8 @@ core, 2 oedema and small lesions, 4 enhancing; scored as `whole_tumour`, `tumour
     displacement. Random weights make cortex and sulci thicker here and thinner there. A glioma
     (high or low grade) or metastases push the tissue aside, oedema spreads along white matter, and
     a few small white-matter lesions are added. Skull, scalp, face and airways surround the brain.
+    Labels are BraTS's: 1 necrotic and non-enhancing core, 2 oedema and small lesions, 4 enhancing.
+    Regions: `whole_tumour` (1, 2, 4), `tumour_core` (1, 4), `enhancing` (4).
 
     **Pelvis.** An ellipsoidal body of random size with skin, subcutaneous fat, muscles with fat
     between them, pelvic bones, femora, bladder, prostate and a rectum with gas in it; every organ

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from synthbench.api import UsageError
 from synthbench_plugins.datasets.phantom.grid import stream
 
-#: Multiples of it, modulo 1, fill the unit interval evenly and never fall in step with the scanners.
+#: Multiples of it, modulo 1, fill the unit interval evenly and stay out of step with the scanners.
 _GOLDEN = (math.sqrt(5) - 1) / 2
 
 

@@ -6,9 +6,11 @@ random displacement. The origin lies midway between the femoral heads.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
+import numpy.typing as npt
 
 from synthbench_plugins.datasets.phantom.anatomy import Anatomy
 from synthbench_plugins.datasets.phantom.deformation import bend, small_affine
@@ -21,8 +23,10 @@ from synthbench_plugins.datasets.phantom.grid import (
     stream,
 )
 
+Numbers = Sequence[float] | npt.NDArray[np.floating]
+
 #: World extent (mm).
-EXTENT: Extent = ((-210.0, 210.0), (-138.0, 138.0), (-92.0, 92.0))
+EXTENT: Extent = ((-210.0, 210.0), (-152.0, 136.0), (-92.0, 92.0))
 #: Label values; they are the regions too.
 LABELS = {"bladder": 1, "prostate": 2, "rectum": 3, "bone": 4}
 #: Bones of the right side: ellipsoids (centre, half axes in mm, turn about z in degrees) ...
@@ -89,7 +93,7 @@ def build_pelvis(seed: int, index: int, spacing: float) -> Anatomy:
 
 def _torso(layers: _Layers, rng: np.random.Generator) -> Floats:
     """Put skin, subcutaneous fat and muscle; return the depth under the skin (mm)."""
-    body = layers.ellipsoid((0, -8, -20), (*rng.uniform((165, 102), (190, 122)), 420))
+    body = layers.ellipsoid((0, -8, -20), (*rng.uniform((160, 102), (184, 120)), 420))
     thickness = rng.uniform(14, 26) * (1 + 0.25 * smooth_field(rng, layers.grid, 60.0))
     muscle = body - np.clip(thickness, 6, None).astype(np.float32)
     # Fat between the muscles lies in patches.
@@ -105,7 +109,8 @@ def _bones(layers: _Layers) -> Floats:
     depths = [layers.ellipsoid(centre, half, turn) for centre, half, turn in _SACRUM]
     depths += [layers.ellipsoid(*plate, mirrored=True) for plate in _PLATES]
     depths += [layers.capsule(*rod, mirrored=True) for rod in _RODS]
-    return np.maximum.reduce(depths)
+    bones: Floats = np.maximum.reduce(depths)
+    return bones
 
 
 class _Layers:
@@ -133,10 +138,11 @@ class _Layers:
 
     def part(self, depth: Floats) -> Floats:
         """Turn the depth under a surface (mm) into the fraction of the voxel inside it."""
-        return np.clip(depth / np.float32(self.grid.spacing) + np.float32(0.5), 0, 1)
+        inside: Floats = np.clip(depth / np.float32(self.grid.spacing) + np.float32(0.5), 0, 1)
+        return inside
 
     def ellipsoid(
-        self, centre: tuple, half: tuple | np.ndarray, turn: float = 0, *, mirrored: bool = False
+        self, centre: Numbers, half: Numbers, turn: float = 0, *, mirrored: bool = False
     ) -> Floats:
         """Depth under the surface of an ellipsoid (mm), exact to first order near the surface."""
         x, y, z = self._offsets(centre, mirrored)
@@ -149,10 +155,11 @@ class _Layers:
         slope = np.sqrt(sum((part / side) ** 2 for part, side in pairs))
         depth: Floats = radius * (1 - radius) / np.maximum(slope, np.float32(1e-6))
         # In the very middle both radius and slope vanish.
-        return np.where(radius < 1e-3, halves.min(), depth)
+        depth[radius < 1e-3] = halves.min()
+        return depth
 
     def capsule(
-        self, start: tuple, end: tuple, radius: float, *, mirrored: bool = False
+        self, start: Numbers, end: Numbers, radius: float, *, mirrored: bool = False
     ) -> Floats:
         """Depth under the surface of a rod with round ends (mm)."""
         offset = self._offsets(start, mirrored)
@@ -160,9 +167,10 @@ class _Layers:
         along = sum(part * side for part, side in zip(offset, axis, strict=True))
         along = np.clip(along / np.float32(axis @ axis), 0, 1)
         square = sum((part - along * side) ** 2 for part, side in zip(offset, axis, strict=True))
-        return np.float32(radius) - np.sqrt(square)
+        depth: Floats = np.float32(radius) - np.sqrt(square)
+        return depth
 
-    def _offsets(self, centre: tuple, mirrored: bool) -> tuple[Floats, Floats, Floats]:
+    def _offsets(self, centre: Numbers, mirrored: bool) -> tuple[Floats, Floats, Floats]:
         x, y, z = self.points
         x = np.abs(x) if mirrored else x
         cx, cy, cz = np.asarray(centre, dtype=np.float32)
