@@ -1,4 +1,4 @@
-"""The phantom beyond its usual parameters: cone-beam CT, pelvis, and what real data suffers from."""
+"""The phantom beyond its usual parameters: cone-beam CT, pelvis, and the faults of real data."""
 
 from collections import Counter
 
