@@ -17,13 +17,17 @@ from synthbench.api import DataError
 UNFINISHED = ".unfinished-"
 
 
+class WriteError(DataError):
+    """Nothing can be written: a full disk, a missing permission."""
+
+
 @contextmanager
 def explain_write_errors(path: Path) -> Iterator[None]:
-    """Turn a full disk or missing permission into a `DataError` that names ``path``."""
+    """Turn a full disk or missing permission into a `WriteError` that names ``path``."""
     try:
         yield
     except OSError as error:
-        raise DataError(
+        raise WriteError(
             f"cannot write {path}: {error.strerror or error}",
             "free some space or choose another folder with --output; what was there is untouched",
         ) from error
@@ -37,7 +41,7 @@ def write_atomic(path: Path, write: Callable[[Path], object]) -> None:
         write: Receives the temporary path and writes it completely.
 
     Raises:
-        DataError: If the disk is full or the folder cannot be written.
+        WriteError: If the disk is full or the folder cannot be written.
     """
     with explain_write_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -89,7 +93,7 @@ def replacing_folder(path: Path) -> Iterator[Path]:
         The temporary folder, made and empty.
 
     Raises:
-        DataError: If the folder cannot be written (permissions, full disk).
+        WriteError: If the folder cannot be written (permissions, full disk).
     """
     temporary, replaced = _beside(path), _beside(path)
     try:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from synthbench.api.dataset import Generated, Origin
 from synthbench.store.atomic import read_json, write_json
 from synthbench.store.keys import canonical
 from synthbench.volumes.pairs import header_of
+from synthbench.volumes.parallel import workers
 from synthbench.volumes.splitting import Split
 
 
@@ -36,16 +39,22 @@ class ContentIndex:
         Raises:
             DataError: If a file cannot be read, or the index not be written.
         """
-        fresh: dict[str, Any] = {}
         found: dict[Path, str] = {}
+        unknown: dict[Path, tuple[str, list[int]]] = {}
         for path in paths:
-            name, stamp = str(path.absolute()), _stamp(path)
+            name, stamp = os.path.abspath(path), _stamp(path)  # noqa: PTH100 (five times faster)
             entry = self._known.get(name)
             if entry is None or entry["stamp"] != stamp:
-                entry = {"stamp": stamp, "sha256": file_digest(path)}
-                self._known[name] = fresh[name] = entry
-            found[path] = entry["sha256"]
-        if fresh:
+                unknown[path] = (name, stamp)
+            else:
+                found[path] = entry["sha256"]
+        if unknown:
+            fresh: dict[str, Any] = {}
+            with ThreadPoolExecutor(workers()) as pool:
+                digests = zip(unknown.items(), pool.map(file_digest, unknown), strict=True)
+                for (path, (name, stamp)), sha256 in digests:
+                    fresh[name] = {"stamp": stamp, "sha256": sha256}
+                    found[path] = sha256
             # Another process may have written in between: its entries stay.
             self._known = {**self._stored(), **self._known, **fresh}
             write_json(self._path, self._known)
@@ -90,6 +99,28 @@ def origin_digest(index: ContentIndex | None, origin: Origin) -> str:
     if isinstance(origin, Generated):
         return hashlib.sha256(canonical(origin.key).encode()).hexdigest()
     return file_digest(origin) if index is None else index.digest(origin)
+
+
+def find_duplicates(
+    digests: Mapping[str, Iterable[str]], patients: Mapping[str, str]
+) -> dict[str, str]:
+    """Find subjects that hold a volume of another patient's.
+
+    Args:
+        digests: Of the volumes of each subject id; see :func:`find_leaks`.
+        patients: Patient of each subject id.
+
+    Returns:
+        By id of the later subject, the id of the earlier one.
+    """
+    owners: dict[str, str] = {}
+    copies: dict[str, str] = {}
+    for subject, held in digests.items():
+        for digest in held:
+            owner = owners.setdefault(digest, subject)
+            if patients[owner] != patients[subject]:
+                copies.setdefault(subject, owner)
+    return copies
 
 
 def find_leaks(digests: Mapping[str, Iterable[str]], split: Split) -> None:

@@ -12,6 +12,10 @@ from synthbench.api import DataError, Intensity, UsageError
 
 _PERCENTILES = (0.1, 99.9)
 _DEVIATIONS = (-5.0, 5.0)
+#: No CT reaches this (metal saturates near 3071, or 30 710 on an extended scale), and ...
+_MOST_HU = 32000.0
+#: ... none spans less: air, fat and water alone span 1000.
+_LEAST_HU = 200.0
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,44 @@ def fit(
             "leave the subject out, or give its modality another intensity model",
         )
     return Bounds(low, high)
+
+
+def unit_fault(intensity: Intensity, array: npt.NDArray[np.float32]) -> tuple[str, str] | None:
+    """Say why raw intensities cannot be in the unit that their model declares.
+
+    Only Hounsfield units can be told: air is near -1000, fat near -100, and every scanner's noise
+    reaches below 0.
+
+    Args:
+        intensity: Intensity model of the modality.
+        array: Raw intensities.
+
+    Returns:
+        What is wrong and what to do about it, or ``None``.
+    """
+    if intensity.unit != "HU":
+        return None
+    low, high = float(array.min()), float(array.max())
+    values = f"holds {low:g} to {high:g}, which cannot be HU"
+    if low >= -1 and high <= 1:
+        return f"{values}: it was normalised", "use the volume before it was normalised"
+    if low >= 0:
+        return (
+            (f"{values}: 8-bit grey values", "convert it from DICOM again, without a window")
+            if high <= 255
+            else (
+                f"{values}: the rescale intercept (usually -1024) was not applied",
+                "convert it from DICOM again, or add the intercept",
+            )
+        )
+    if max(-low, high) > _MOST_HU:
+        return (
+            f"{values}: filled or scaled wrongly",
+            "replace fill values by -1024 and check the rescale slope",
+        )
+    if high - low < _LEAST_HU:
+        return f"{values}: the range is too small", "check the rescale slope and intercept"
+    return None
 
 
 def to_unit(array: npt.NDArray[Any], bounds: Bounds) -> npt.NDArray[np.float32]:

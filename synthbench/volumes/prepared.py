@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from synthbench.api import DataError
 from synthbench.store.atomic import UNFINISHED, read_json
+from synthbench.volumes.cropping import Box
 from synthbench.volumes.intensity import Bounds
 from synthbench.volumes.orientation import voxel_size
 
@@ -46,6 +47,7 @@ class PreparedSubject:
         has_label: Whether it has one.
         warnings: What preparing found worth saying.
         native: Shape and affine of the first source modality's file.
+        box: What was kept of that file's grid, in RAS; ``None`` for all.
 
     Raises:
         DataError: If the folder holds no prepared subject.
@@ -67,6 +69,10 @@ class PreparedSubject:
             tuple(record["native"]["shape"]),
             np.array(record["native"]["affine"], dtype=np.float64),
         )
+        self.box: Box | None = None
+        if "box" in record:
+            x, y, z = (slice(first, stop) for first, stop in record["box"])
+            self.box = (x, y, z)
         self.has_label: bool = record["label"]
 
     @property

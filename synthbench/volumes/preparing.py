@@ -14,10 +14,12 @@ import numpy.typing as npt
 from synthbench.api import DataError, Intensity
 from synthbench.api.dataset import Origin, Subject, Volume
 from synthbench.store import versions
-from synthbench.store.atomic import read_json, replacing_folder, write_json
+from synthbench.store.atomic import WriteError, read_json, replacing_folder, write_json
+from synthbench.volumes.cropping import Box, cut, foreground_box
 from synthbench.volumes.foreground import foreground
-from synthbench.volumes.intensity import Bounds, fit, to_unit
+from synthbench.volumes.intensity import Bounds, fit, to_unit, unit_fault
 from synthbench.volumes.orientation import voxel_size
+from synthbench.volumes.parallel import side_by_side
 from synthbench.volumes.prepared import Prepared, subject_folder, volume_file
 from synthbench.volumes.reading import Kind, Native, name_of, read
 from synthbench.volumes.resampling import resample
@@ -28,6 +30,8 @@ Spacing = None | float | tuple[float, float, float]
 GRID_TOLERANCE = 0.1
 #: Most foreground voxels kept for centring patches.
 MOST_CENTRES = 200_000
+#: Most unusable subjects whose reason is told in one message.
+_MOST_TOLD = 5
 
 
 def prepare(
@@ -38,9 +42,13 @@ def prepare(
     spacing: Spacing,
     folder: Path,
     regions: Mapping[str, Sequence[int]],
+    crop: float | None = None,
+    jobs: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Prepared:
     """Prepare subjects; those already prepared with the same choices are left as they are.
+
+    A subject that cannot be prepared does not stop the others: all are named at the end.
 
     Args:
         subjects: Whom to prepare.
@@ -49,24 +57,61 @@ def prepare(
         spacing: Voxel size in mm, one number or one an axis; ``None`` keeps each subject's own.
         folder: Where to; see :mod:`~synthbench.volumes.prepared`.
         regions: Named sets of label values; empty makes each value found a region ``label_<v>``.
+        crop: Margin in mm around the bounding box of the foreground, to which everything is cut;
+            ``None`` keeps whole volumes.
+        jobs: Subjects at a time, ``None`` for one a core.
         progress: Called after each subject with (subjects done, subjects in all).
 
     Raises:
-        DataError: If a subject lacks a modality, a volume is unusable, volumes of a subject are on
-            different grids, or the folder cannot be written. Subjects prepared before stay.
+        DataError: If a subject lacks a modality, a volume is unusable, or volumes of a subject are
+            on different grids. All other subjects are prepared then, and stay.
+        WriteError: If the folder cannot be written, at once.
     """
     twice = [name for name, times in Counter(s.id for s in subjects).items() if times > 1]
     if twice:
         raise DataError(
             f"subject id {twice[0]} occurs more than once", "give every subject a name of its own"
         )
-    for done, subject in enumerate(subjects, start=1):
-        prepare_subject(
-            subject, modalities, source, spacing=spacing, folder=folder, regions=regions
-        )
+
+    def work(subject: Subject) -> DataError | None:
+        try:
+            prepare_subject(
+                subject,
+                modalities,
+                source,
+                spacing=spacing,
+                folder=folder,
+                regions=regions,
+                crop=crop,
+            )
+        except WriteError:
+            raise
+        except DataError as error:
+            return error
+        return None
+
+    failed: dict[int, DataError] = {}
+    for done, (position, error) in enumerate(side_by_side(work, subjects, jobs), start=1):
+        if error is not None:
+            failed[position] = error
         if progress is not None:
             progress(done, len(subjects))
+    if failed:
+        raise _all_of([failed[position] for position in sorted(failed)], len(subjects))
     return Prepared(folder)
+
+
+def _all_of(errors: Sequence[DataError], subjects: int) -> DataError:
+    """One error that names every subject; the error itself where there is one."""
+    if len(errors) == 1:
+        return errors[0]
+    told = "; ".join(error.message for error in errors[:_MOST_TOLD])
+    more = f"; and {len(errors) - _MOST_TOLD} more" if len(errors) > _MOST_TOLD else ""
+    return DataError(
+        f"{len(errors)} of {subjects} subjects cannot be used: {told}{more}",
+        "`synthbench data check` lists what is wrong with each; `--leave-out-bad` goes on without "
+        "them",
+    )
 
 
 def prepare_subject(
@@ -77,6 +122,7 @@ def prepare_subject(
     spacing: Spacing,
     folder: Path,
     regions: Mapping[str, Sequence[int]],
+    crop: float | None = None,
 ) -> None:
     """Prepare one subject, independently of all others; arguments as in :func:`prepare`."""
     size = (spacing,) * 3 if isinstance(spacing, int | float) else spacing
@@ -89,6 +135,8 @@ def prepare_subject(
         "regions": {name: [int(v) for v in values] for name, values in regions.items()},
         "patient": subject.patient,
     }
+    if crop is not None:
+        plan["crop"] = crop
     done = target / "subject.json"
     if done.is_file() and read_json(done)["plan"] == plan:
         return
@@ -99,7 +147,7 @@ def prepare_subject(
             "leave the subject out, or add the file; `synthbench data check` lists all gaps",
         )
     with replacing_folder(target) as unfinished:
-        record = _write_arrays(subject, modalities, source[0], size, regions, unfinished)
+        record = _write_arrays(subject, modalities, source[0], size, regions, crop, unfinished)
         write_json(unfinished / "subject.json", {**record, "plan": plan})
 
 
@@ -145,12 +193,14 @@ def _write_arrays(
     first: str,
     spacing: tuple[float, float, float] | None,
     regions: Mapping[str, Sequence[int]],
+    crop: float | None,
     folder: Path,
 ) -> dict[str, Any]:
     what = f"{first} of subject {subject.id}"
     origin = subject.volumes[first]
     reference = _Reference(read(origin, what=what), name_of(origin, what))
     mask, warnings = _mask(subject, reference)
+    box = None if crop is None else foreground_box(mask, crop, f"foreground of subject {subject.id}")
     bounds: dict[str, Bounds] = {}
     for name, model in modalities.items():
         what = f"{name} of subject {subject.id}"
@@ -159,8 +209,11 @@ def _write_arrays(
             if name == first
             else reference.read(subject.volumes[name], what, "image")
         )
-        # On the file's own grid, so that the bounds do not depend on the voxel size chosen.
+        if fault := unit_fault(model, raw.array):
+            raise DataError(f"{name_of(subject.volumes[name], what)} {fault[0]}", fault[1])
+        # Of the whole volume on its own grid: the bounds depend on no voxel size and no crop.
         bounds[name] = fit(model, raw.array, mask.array, what=what)
+        raw = _cropped(raw, box)
         unit = Volume(to_unit(raw.array, bounds[name]), raw.affine)
         _save(folder / volume_file(name), _sized(unit, spacing).array)
 
@@ -169,7 +222,7 @@ def _write_arrays(
         table = {}
     else:
         raw = reference.read(subject.label, f"label of subject {subject.id}", "label")
-        label = _sized(raw, spacing, label=True).array
+        label = _sized(_cropped(raw, box), spacing, label=True).array
         small = np.iinfo(np.int16)
         fits = small.min <= raw.array.min() and raw.array.max() <= small.max
         _save(folder / "label.npy", label.astype(np.int16) if fits else label)
@@ -177,7 +230,7 @@ def _write_arrays(
         values = np.unique(raw.array[raw.array > 0])
         table = table or {f"label_{value}": [int(value)] for value in values}
 
-    mask = _sized(mask, spacing, label=True)
+    mask = _sized(_cropped(mask, box), spacing, label=True)
     if not mask.array.any():
         raise DataError(
             f"the foreground of subject {subject.id} vanishes at a voxel size of {spacing} mm",
@@ -198,6 +251,7 @@ def _write_arrays(
             "shape": list(native.native_shape),
             "affine": native.native_affine.tolist(),
         },
+        **({} if box is None else {"box": [[side.start, side.stop] for side in box]}),
         "warnings": warnings,
     }
 
@@ -219,6 +273,10 @@ def _mask(subject: Subject, reference: _Reference) -> tuple[Volume, list[str]]:
             f"the derived foreground is implausible: it covers {share:.1%} of the volume"
         )
     return Volume(mask, volume.affine), warnings
+
+
+def _cropped(volume: Volume, box: Box | None) -> Volume:
+    return volume if box is None else cut(volume, box)
 
 
 def _sized(

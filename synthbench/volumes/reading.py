@@ -15,7 +15,7 @@ from nibabel.spatialimages import HeaderDataError
 
 from synthbench.api import DataError
 from synthbench.api.dataset import Generated, Origin, Volume
-from synthbench.volumes.orientation import to_ras
+from synthbench.volumes.orientation import to_ras, voxel_size
 from synthbench.volumes.pairs import header_of
 
 Kind = Literal["image", "label", "mask"]
@@ -33,6 +33,8 @@ _DAMAGED = (
 
 #: |det| of the affine relative to the product of its column lengths: below it, axes coincide.
 _SINGULAR = 1e-4
+#: Voxel sides beyond these, in mm, mean another unit or a broken header.
+_SIDES = (0.005, 50.0)
 
 
 @dataclass(frozen=True)
@@ -43,11 +45,13 @@ class Native:
         volume: In RAS. Images are float32, labels int32, masks bool.
         native_shape: Shape of the file's own grid (its 3D part).
         native_affine: Affine of the file's own grid.
+        dtype: Name of the type in which the file keeps its numbers.
     """
 
     volume: Volume
     native_shape: tuple[int, int, int]
     native_affine: npt.NDArray[np.float64]
+    dtype: str
 
 
 def name_of(origin: Origin, what: str) -> str:
@@ -66,39 +70,67 @@ def read(origin: Origin, *, what: str, kind: Kind = "image") -> Native:
 
     Raises:
         DataError: If it is missing, damaged or not an image, is not one 3D volume, has a
-            non-invertible affine, or holds NaN, infinity, one single value (images) or fractions
-            (labels). The message names the file.
+            non-invertible affine or voxels of an absurd size, or holds NaN, infinity, one single
+            value (images) or fractions (labels). The message names the file.
     """
     name = name_of(origin, what)
-    raw = origin.make() if isinstance(origin, Generated) else _load(origin, name, kind)
+    if isinstance(origin, Generated):
+        raw = origin.make()
+        dtype = raw.array.dtype.name
+    else:
+        image = load_image(origin, name)
+        raw, dtype = _voxels(image, name, kind), image.get_data_dtype().name
     array, affine = _single_volume(raw.array, name), np.asarray(raw.affine, dtype=np.float64)
-    _check_affine(affine, name)
+    check_affine(affine, name)
     shape = (array.shape[0], array.shape[1], array.shape[2])
     array = _CONVERT[kind](array, name)
-    return Native(to_ras(Volume(array, affine)), shape, affine)
+    return Native(to_ras(Volume(array, affine)), shape, affine, dtype)
 
 
-def _load(path: Path, name: str, kind: Kind) -> Volume:
+def load_image(path: Path, name: str) -> Any:
+    """Open an image file; its voxels are not read yet.
+
+    Args:
+        path: Any format nibabel reads.
+        name: As from :func:`name_of`.
+
+    Returns:
+        A nibabel image.
+
+    Raises:
+        DataError: If it is missing, damaged or not an image of one number a voxel.
+    """
     if not path.is_file():
         raise DataError(f"{name} does not exist", "check the path and the dataset's folder layout")
     try:
         image = _open(path, name)
-        scalar = image.get_data_dtype().fields is None
-        if not scalar or np.issubdtype(image.get_data_dtype(), np.complexfloating):
-            raise DataError(
-                f"{name} holds colours or complex numbers, not intensities",
-                "convert it to one number per voxel",
-            )
+    except _DAMAGED as error:
+        raise _damaged(name, error) from error
+    scalar = image.get_data_dtype().fields is None
+    if not scalar or np.issubdtype(image.get_data_dtype(), np.complexfloating):
+        raise DataError(
+            f"{name} holds colours or complex numbers, not intensities",
+            "convert it to one number per voxel",
+        )
+    return image
+
+
+def _voxels(image: Any, name: str, kind: Kind) -> Volume:
+    try:
         with np.errstate(over="ignore"):  # becomes infinity, which is refused below
             # Labels keep their stored integers: float32 cannot hold those above 2**24.
             array = np.asarray(image.dataobj, dtype=np.float32 if kind == "image" else None)
             return Volume(array, image.affine)
     except _DAMAGED as error:
-        reason = next(iter(str(error).splitlines()), "") or type(error).__name__
-        raise DataError(
-            f"{name} is damaged or not an image: {reason}",
-            "copy or download it again, or convert it to NIfTI (.nii.gz)",
-        ) from error
+        raise _damaged(name, error) from error
+
+
+def _damaged(name: str, error: Exception) -> DataError:
+    reason = next(iter(str(error).splitlines()), "") or type(error).__name__
+    return DataError(
+        f"{name} is damaged or not an image: {reason}",
+        "copy or download it again, or convert it to NIfTI (.nii.gz)",
+    )
 
 
 def _open(path: Path, name: str) -> Any:
@@ -132,7 +164,16 @@ def _single_volume(array: npt.NDArray[Any], name: str) -> npt.NDArray[Any]:
     return array
 
 
-def _check_affine(affine: npt.NDArray[np.float64], name: str) -> None:
+def check_affine(affine: npt.NDArray[np.float64], name: str) -> None:
+    """Refuse an affine that cannot be inverted, or whose voxels have an absurd size.
+
+    Args:
+        affine: Voxel to world, mm.
+        name: As from :func:`name_of`.
+
+    Raises:
+        DataError: Naming the file.
+    """
     good = affine.shape == (4, 4) and bool(np.isfinite(affine).all())
     if good:
         axes = affine[:3, :3]
@@ -142,6 +183,12 @@ def _check_affine(affine: npt.NDArray[np.float64], name: str) -> None:
         raise DataError(
             f"{name} has an affine that cannot be inverted: {affine[:3].tolist()}",
             "repair the header (voxel sizes and directions), or convert the file again",
+        )
+    sides = voxel_size(affine)
+    if min(sides) < _SIDES[0] or max(sides) > _SIDES[1]:
+        raise DataError(
+            f"{name} has voxels of {' x '.join(f'{side:.3g}' for side in sides)} mm",
+            "repair the voxel sizes in its header (are they in another unit?)",
         )
 
 

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from synthbench.api import DataError
 from synthbench.api.dataset import Volume
 from synthbench.store.atomic import write_atomic
+from synthbench.volumes.cropping import box_affine, box_shape, uncut, whole_box
 from synthbench.volumes.intensity import Bounds, from_unit
 from synthbench.volumes.orientation import from_ras, ras_grid
 from synthbench.volumes.prepared import PreparedSubject
@@ -32,7 +33,8 @@ def write_prediction(
 ) -> None:
     """Write a prediction as NIfTI, on the grid of the subject's first source file.
 
-    Where preparing changed the voxel size, the prediction is resampled linearly. The file appears
+    Where preparing changed the voxel size, the prediction is resampled linearly; where it cut the
+    volume to a box, what lies outside becomes background (the raw value of 0). The file appears
     complete or not at all, and its bytes depend on nothing but the arguments.
 
     Args:
@@ -60,9 +62,11 @@ def write_prediction(
     native_shape, native_affine = prepared.native
     raw = from_unit(unit_array, bounds)
     shape, affine = ras_grid(native_shape, native_affine)
-    if shape != prepared.shape or not np.array_equal(affine, prepared.affine):
-        raw = resample_onto(raw, prepared.affine, shape, affine, fill=bounds.low)
-    native = from_ras(raw, native_affine)
+    box = prepared.box or whole_box(shape)
+    kept, kept_affine = box_shape(box), box_affine(affine, box)
+    if kept != prepared.shape or not np.array_equal(kept_affine, prepared.affine):
+        raw = resample_onto(raw, prepared.affine, kept, kept_affine, fill=bounds.low)
+    native = from_ras(uncut(raw, box, shape, fill=bounds.low), native_affine)
     write_nifti(Volume(whole_numbers(native) if integer else native, native_affine), path)
 
 

@@ -18,7 +18,7 @@ def messages(found: SubjectCheck, severity: str) -> list[str]:
 def test_good_subjects_have_no_findings(tmp_path: Path) -> None:
     subjects = [subject(tmp_path, "A", seed=0), subject(tmp_path, "B", seed=1)]
     done: list[tuple[int, int]] = []
-    found = check(subjects, ["t1", "t2"], lambda *counts: done.append(counts))
+    found = check(subjects, ["t1", "t2"], progress=lambda *counts: done.append(counts))
     assert [one.findings for one in found] == [[], []]
     assert found[0].volumes == ["t1", "t2", "label"]
     assert (found[0].shape, found[0].spacing) == ((20, 24, 18), (1, 1, 1))

@@ -68,7 +68,7 @@ def test_another_spacing_is_resampled_back_onto_the_native_grid(
 ) -> None:
     shape = (20, 24, 18)
     world = np.stack(np.meshgrid(*map(np.arange, shape), indexing="ij"), -1) @ affine[:3, :3].T
-    smooth = 200 + 3 * (world @ [1.0, 2, 1.5])  # reproduced by any decent interpolation
+    smooth = -300 + 3 * (world @ [1.0, 2, 1.5])  # reproduced by any decent interpolation
     one = Subject(
         "A",
         {
