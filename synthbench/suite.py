@@ -4,14 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from synthbench.api import DataError, UsageError
 from synthbench.api.recipe import Preset, Recipe
 from synthbench.registry.names import did_you_mean
+
+#: Side of a voxel, mm.
+_Side = Annotated[float, Field(gt=0)]
 
 
 class _Strict(BaseModel):
@@ -86,19 +97,62 @@ class MethodChoice(_Strict):
 
 
 class SplitChoice(_Strict):
-    """How subjects are divided, always by patient.
+    """How subjects are divided; patients always stay together.
 
     Attributes:
-        kind: One hold-out, or every subject tested once in ``folds`` folds.
-        test: Fraction of patients held out.
-        folds: Number of folds.
+        kind: One hold-out; every subject tested once in ``folds`` folds; fixed numbers; or as a
+            file says.
+        by: What stays together beside the sessions of a patient: with ``site``, all of a site.
+        test: Of ``holdout`` the fraction of patients (or sites) held out, 0.25 unless given; of
+            ``counts`` their number.
+        folds: Number of folds; 5 unless given, or one a site.
+        train: Of ``counts``: number of patients (or sites) to train on.
+        validation: Of ``counts``: number kept apart from both.
+        file: Of ``file``: CSV, JSON or YAML, see ``docs/suites.md``.
         seed: Seed of the shuffle.
     """
 
-    kind: Literal["holdout", "kfold"] = "holdout"
-    test: float = Field(default=0.25, gt=0, lt=1)
-    folds: int = Field(default=5, ge=2)
+    kind: Literal["holdout", "kfold", "counts", "file"] = "holdout"
+    by: Literal["patient", "site"] = "patient"
+    test: float | None = Field(default=None, gt=0)
+    folds: int | None = Field(default=None, ge=2)
+    train: int | None = Field(default=None, ge=1)
+    validation: int = Field(default=0, ge=0)
+    file: Path | None = None
     seed: int = 0
+
+    @field_validator("test")
+    @classmethod
+    def _part_or_number(cls, value: float | None, info: ValidationInfo) -> float | None:
+        kind = info.data.get("kind")
+        if value is not None and kind == "counts" and not value.is_integer():
+            raise ValueError(f"a number of patients is whole, not {value:g}")
+        if value is not None and kind == "holdout" and value >= 1:
+            raise ValueError(f"a fraction is below 1, not {value:g}")
+        return value
+
+    @model_validator(mode="after")
+    def _fits_its_kind(self) -> Self:
+        given = {
+            name: getattr(self, name) is not None and name in self.model_fields_set
+            for name in ("test", "folds", "train", "validation", "file")
+        }
+        needed = {"counts": ("train", "test"), "file": ("file",)}.get(self.kind, ())
+        allowed = {
+            "holdout": ("test",),
+            "kfold": ("folds",),
+            "counts": ("train", "validation", "test"),
+            "file": ("file",),
+        }[self.kind]
+        for name in needed:
+            if not given[name]:
+                raise ValueError(f"kind {self.kind} needs {name!r}")
+        for name, is_given in given.items():
+            if is_given and name not in allowed:
+                raise ValueError(f"{name!r} means nothing to kind {self.kind}")
+        if self.kind == "file" and self.by == "site":
+            raise ValueError("'by' means nothing to kind file: the file says it all")
+        return self
 
 
 class Suite(_Strict):
@@ -109,9 +163,15 @@ class Suite(_Strict):
         methods: Names, patterns, ``all``, or methods of the suite's own.
         datasets: Datasets with their tasks.
         preset: How far every recipe is scaled down.
-        split: Division into training and test subjects.
+        split: Division into training and test subjects; none: the dataset's usual one, else 25 %
+            held out.
+        unusable: What becomes of subjects that cannot be used: the run is refused, or goes on
+            without them.
         seeds: Seeds of training; each is a cell of its own.
-        spacing: Voxel size in mm to which volumes are resampled; none: as they are.
+        spacing: Voxel size in mm to which volumes are resampled, or ``mean``: the mean over the
+            training subjects; none: as they are.
+        crop: Margin in mm around the foreground's bounding box, to which volumes are cut; none:
+            whole volumes.
         evaluators: Evaluators; none: the default ones.
         set: Dotted recipe paths and values for every method.
         set_for: The same for single methods, by name.
@@ -121,9 +181,11 @@ class Suite(_Strict):
     methods: tuple[str | MethodChoice, ...] = ("all",)
     datasets: tuple[DatasetChoice, ...] = ()
     preset: Preset = "paper"
-    split: SplitChoice = SplitChoice()
+    split: SplitChoice | None = None
+    unusable: Literal["refuse", "leave_out"] = "refuse"
     seeds: tuple[int, ...] = (0,)
-    spacing: float | tuple[float, float, float] | None = None
+    spacing: Literal["mean"] | _Side | tuple[_Side, _Side, _Side] | None = None
+    crop: float | None = Field(default=None, ge=0)
     evaluators: tuple[str, ...] = ()
     set: dict[str, Any] = Field(default_factory=dict)
     set_for: dict[str, dict[str, Any]] = Field(default_factory=dict)

@@ -12,6 +12,7 @@ from synthbench.cli.group import lazily
     commands=lazily(
         {
             "check": "synthbench.cli.data_check",
+            "prepare": "synthbench.cli.data_prepare",
             "show": "synthbench.cli.data_show",
             "export": "synthbench.cli.data_export",
         }

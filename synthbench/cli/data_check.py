@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from synthbench.cli.options import dataset_parameters, dataset_set_option
+
 if TYPE_CHECKING:
     from synthbench.api import Task
-    from synthbench.volumes.check import SubjectCheck
+    from synthbench.volumes.check import Intensities, SubjectCheck
 
 
 @click.command("check")
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path, file_okay=False),
     help="The dataset's folder.  [default: as configured; see the documentation]",
 )
+@dataset_set_option
+@click.option("--jobs", "-j", type=click.IntRange(min=1), help="Subjects at a time [one a core].")
+@click.option("--verbose", "-v", is_flag=True, help="Also list every volume's intensities.")
 @click.option(
     "--json",
     "json_file",
@@ -29,16 +34,24 @@ if TYPE_CHECKING:
 )
 @click.pass_context
 def command(
-    ctx: click.Context, dataset: str, data_root: Path | None, json_file: Path | None
+    ctx: click.Context,
+    dataset: str,
+    data_root: Path | None,
+    dataset_assignments: tuple[str, ...],
+    jobs: int | None,
+    verbose: bool,
+    json_file: Path | None,
 ) -> None:
     """Read every file of a dataset and say what is wrong with it.
 
-    Looks for files that are missing or damaged, NaN and constant volumes, volumes of a subject that
-    are not on one grid, and volumes that occur twice. Exits with 6 when something found would make
-    a run impossible, else with 0.
+    Looks for files that are missing or damaged, NaN and constant volumes, values that cannot be
+    Hounsfield units, volumes of a subject that are not on one grid or not registered, headers that
+    contradict themselves, and volumes that occur twice. Exits with 6 when something found would
+    make a run impossible, else with 0.
     """
     from synthbench.api import DatasetSpec
     from synthbench.data_roots import resolve_root
+    from synthbench.execution.subjects import build_dataset
     from synthbench.registry import load_registry
     from synthbench.volumes.check import check
 
@@ -46,14 +59,18 @@ def command(
     entry = registry.get("datasets", dataset)
     assert isinstance(entry.spec, DatasetSpec)
     root = resolve_root(entry, data_root, registry)
-    subjects = entry.resolve()().subjects(root)
+    subjects = build_dataset(entry, dataset_parameters(dataset_assignments)).subjects(root)
     modalities = list(dict.fromkeys(name for s in subjects for name in s.volumes))
+    spec = entry.spec
+    models = {name: spec.modalities.get(name, spec.default_intensity) for name in modalities}
     with click.progressbar(length=len(subjects), label="reading", file=sys.stderr) as bar:
-        checks = check(subjects, modalities, progress=lambda done, total: bar.update(1))
+        checks = check(
+            subjects, modalities, models, jobs=jobs, progress=lambda done, total: bar.update(1)
+        )
     problems = _problems(checks, entry.spec.tasks)
     if json_file is not None:
         _write(json_file, entry.id, root, checks, problems)
-    _print(entry.id, checks, entry.spec.tasks, problems)
+    _print(entry.id, checks, entry.spec.tasks, problems, verbose)
     if problems:
         ctx.exit(6)
 
@@ -103,28 +120,38 @@ def _write(
 
 
 def _print(
-    dataset: str, checks: Sequence[SubjectCheck], tasks: Sequence[Task], problems: Sequence[str]
+    dataset: str,
+    checks: Sequence[SubjectCheck],
+    tasks: Sequence[Task],
+    problems: Sequence[str],
+    verbose: bool,
 ) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = 200  # a pipe has no width: do not cut what grep is looking for
-    table = Table(title=dataset, title_justify="left", box=None, pad_edge=False)
-    table.add_column("subject", no_wrap=True)
-    for header in ("patient", "shape", "spacing (mm)", "volumes", "state"):
-        table.add_column(header, overflow="fold")
-    for check in checks:
-        table.add_row(
+    sites = any(check.site for check in checks)
+    rows = [
+        (
             check.id,
             check.patient,
+            *((check.site,) if sites else ()),
             " x ".join(map(str, check.shape)),
             " x ".join(f"{side:.3g}" for side in check.spacing or ()),
+            check.orientation,
             ", ".join(check.volumes),
             _state(check),
         )
-    console.print(table, markup=False)
+        for check in checks
+    ]
+    site = ("site",) if sites else ()
+    headers = ("patient", *site, "shape", "spacing (mm)", "axes", "volumes", "state")
+    _table(dataset, ("subject", *headers), rows)
+    if verbose:
+        click.echo()
+        volumes = [
+            (check.id, name, found.dtype, *(f"{value:.5g}" for value in _values(found)))
+            for check in checks
+            for name, found in check.intensities.items()
+        ]
+        statistics = ("min", "p1", "median", "p99", "max")
+        _table("intensities", ("subject", "volume", "type", *statistics), volumes)
     findings = [finding for check in checks for finding in check.findings]
     if findings:
         click.echo()
@@ -137,6 +164,28 @@ def _print(
         click.echo(problem)
     if not problems:
         click.echo(f"{len(checks)} subjects, ready for a run")
+
+
+def _values(found: Intensities) -> tuple[float, ...]:
+    return found.minimum, found.p1, found.median, found.p99, found.maximum
+
+
+def _table(title: str, headers: Sequence[str], rows: Sequence[tuple[str, ...]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = 200  # a pipe has no width: do not cut what grep is looking for
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for header in headers:
+        if header == "subject":
+            table.add_column(header, no_wrap=True)
+        else:
+            table.add_column(header, overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    console.print(table, markup=False)
 
 
 def _state(check: SubjectCheck) -> str:

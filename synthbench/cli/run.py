@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from synthbench.cli.options import output_option
+from synthbench.cli.options import data_fields, data_options, output_option
 
 if TYPE_CHECKING:
     from synthbench.execution.planning import Plan
@@ -21,15 +21,7 @@ _EXIT_SOME_FAILED = 3
 @click.command()
 @click.argument("suite_file", type=click.Path(path_type=Path), required=False)
 @click.option("--methods", "-m", help="Names or patterns, separated by commas; 'all' for all.")
-@click.option("--dataset", "-d", help="Dataset name.")
-@click.option("--data-root", type=click.Path(path_type=Path), help="The dataset's folder.")
-@click.option("--source", help="Source modality, or several separated by commas.")
-@click.option("--target", help="Target modality.")
-@click.option("--preset", type=click.Choice(["smoke", "quick", "paper"]), help="Size of training.")
-@click.option("--spacing", help="Voxel size in mm: one number, or three separated by commas.")
-@click.option("--folds", type=click.IntRange(min=2), help="Cross-validate with this many folds.")
-@click.option("--test", type=click.FloatRange(0, 1, True, True), help="Fraction held out.")
-@click.option("--split-seed", type=int, help="Seed of the division into train and test.")
+@data_options
 @click.option("--seeds", help="Training seeds, separated by commas.")
 @click.option("--evaluators", help="Evaluator names, separated by commas.")
 @click.option(
@@ -38,17 +30,6 @@ _EXIT_SOME_FAILED = 3
     multiple=True,
     metavar="[METHOD.]PATH=VALUE",
     help="Change part of a recipe, e.g. --set batch=2 or --set pix2pix_resunet.losses=l1@100.",
-)
-@click.option(
-    "--dataset-set",
-    "dataset_assignments",
-    multiple=True,
-    metavar="NAME=VALUE",
-    help="A parameter of the dataset reader, e.g. --dataset-set subjects=12.",
-)
-@click.option("--group-pattern", help="Regular expression; its group in a subject id: the patient.")
-@click.option(
-    "--group-file", type=click.Path(path_type=Path), help="CSV with columns subject and patient."
 )
 @click.option("--name", help="Prefix of the run's folder.")
 @output_option
@@ -119,77 +100,16 @@ def _suite(path: Path | None, options: dict[str, Any]) -> Suite:
     simple: dict[str, Any] = {
         "name": options["name"],
         "methods": _list(options["methods"]),
-        "preset": options["preset"],
         "evaluators": _list(options["evaluators"]),
         "seeds": _list(options["seeds"]),
-        "spacing": _spacing(options["spacing"]),
     }
+    data |= data_fields(data, options)
     data |= {name: value for name, value in simple.items() if value is not None}
-    if dataset := _dataset(data, options):
-        data["datasets"] = [dataset]
-    split = {
-        "folds": options["folds"],
-        "test": options["test"],
-        "seed": options["split_seed"],
-        "kind": "kfold" if options["folds"] else ("holdout" if options["test"] else None),
-    }
-    given = {name: value for name, value in split.items() if value is not None}
-    if given:
-        data["split"] = {**data.get("split", {}), **given}
     return make_suite(data, str(path) if path else "options")
-
-
-def _dataset(data: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
-    """The dataset the options describe, on top of the suite file's only one."""
-    from synthbench.api import UsageError
-    from synthbench.cli.datasets import parse_parameters
-
-    fields: dict[str, Any] = {
-        "name": options["dataset"],
-        "root": options["data_root"],
-        "group_pattern": options["group_pattern"],
-        "group_file": options["group_file"],
-    }
-    given = {name: value for name, value in fields.items() if value is not None}
-    params = parse_parameters(options["dataset_assignments"])
-    if options["source"] or options["target"]:
-        if not (options["source"] and options["target"]):
-            raise UsageError("--source and --target belong together", "give both, or neither")
-        given["tasks"] = [{"source": options["source"], "target": options["target"]}]
-    listed = data.get("datasets", [])
-    if not given and not params:
-        return {}
-    if len(listed) == 1 and "name" not in given:
-        only = listed[0]
-        base: dict[str, Any] = {"name": only} if isinstance(only, str) else dict(only)
-    else:
-        base = {}
-    base |= given
-    if params:
-        base["params"] = {**base.get("params", {}), **params}
-    if "name" not in base:
-        raise UsageError("no dataset was given", "add --dataset, see `synthbench list datasets`")
-    return base
 
 
 def _list(text: str | None) -> list[str] | None:
     return None if text is None else [part.strip() for part in text.split(",") if part.strip()]
-
-
-def _spacing(text: str | None) -> Any:
-    if text is None:
-        return None
-    from synthbench.api import UsageError
-
-    try:
-        numbers = [float(part) for part in text.split(",")]
-    except ValueError:
-        numbers = []
-    if len(numbers) not in (1, 3) or min(numbers) <= 0:
-        raise UsageError(
-            f"--spacing {text!r} is not a voxel size", "give one positive number in mm, or three"
-        )
-    return numbers[0] if len(numbers) == 1 else numbers
 
 
 def _execute(
@@ -225,6 +145,8 @@ def _show_plan(plan: Plan, run: RunWriter) -> None:
         else:
             state = "new"
         click.echo(f"  {cell.label:60s}  {len(cell.train)} train, {len(cell.test)} test  {state}")
+    for each in plan.left_out:
+        click.echo(f"left out of {each['task']}: {each['subject']}: {each['reason']}")
     for note in plan.notes:
         click.echo(f"note: {note}")
 

@@ -28,6 +28,7 @@ class PrepJob:
         subjects: Ids of the subjects to prepare.
         spacing: Voxel size in mm, or ``None``.
         payload: What determines the prepared volumes.
+        crop: Margin in mm around the foreground's bounding box, or ``None`` for whole volumes.
     """
 
     dataset: str
@@ -39,6 +40,7 @@ class PrepJob:
     subjects: tuple[str, ...]
     spacing: float | tuple[float, float, float] | None
     payload: dict[str, Any]
+    crop: float | None = None
 
     def intensity(self, modality: str) -> Intensity:
         """Intensity model of one modality."""

@@ -1,26 +1,21 @@
-"""From a suite to a plan: data located, subjects split, every cell with its keys."""
+"""From a suite to a plan: every cell with its keys."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from synthbench.api import Dataset, DatasetSpec, NothingSelectedError, Subject, UsageError
-from synthbench.data_roots import resolve_root
+from synthbench.api import NothingSelectedError
 from synthbench.execution.cells import Cell, PrepJob
 from synthbench.execution.methods import Method, resolve_methods
-from synthbench.execution.subjects import contents, read_groups, split, usable
-from synthbench.registry import Entry, Registry
+from synthbench.execution.tasks import TaskPlan, plan_tasks
+from synthbench.registry import Registry
 from synthbench.store import versions
 from synthbench.store.keys import digest
-from synthbench.suite import DatasetChoice, Suite, TaskChoice
-from synthbench.volumes.grouping import group_subjects
+from synthbench.suite import Suite
 from synthbench.volumes.splitting import Split
-
-_NAMED_SUBJECTS = 10
 
 
 @dataclass
@@ -33,8 +28,10 @@ class Plan:
         preps: Prep jobs by name.
         cells: Cells in the order in which they run.
         methods: Resolved methods by id.
-        splits: Train and test subjects by dataset, task and fold, for the record.
+        splits: By dataset, task and fold: training, validation and test subjects, how they were
+            divided and the voxel size, for the record.
         patients: By dataset, the patient of every subject that is not one by itself.
+        left_out: Subjects that take no part in a task, and why.
         notes: What the reader of the results must know (subjects left out, ...).
     """
 
@@ -45,6 +42,7 @@ class Plan:
     methods: dict[str, Method] = field(default_factory=dict)
     splits: list[dict[str, Any]] = field(default_factory=list)
     patients: dict[str, dict[str, str]] = field(default_factory=dict)
+    left_out: list[dict[str, str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
@@ -58,14 +56,12 @@ def make_plan(registry: Registry, suite: Suite, store: Path) -> Plan:
 
     Raises:
         UsageError: For unknown names.
-        DataError: If data is missing or unusable, before anything runs.
+        DataError: If data is missing, or known to be unusable, before anything runs.
         NothingSelectedError: If no cell is left.
     """
-    if not suite.datasets:
-        raise NothingSelectedError("no dataset was given", "add --dataset phantom")
-    planner = _Planner(registry, suite, store)
-    for choice in suite.datasets:
-        planner.add_dataset(choice)
+    planner = _Planner(registry, suite)
+    for task in plan_tasks(registry, suite, store):
+        planner.add_task(task)
     plan = planner.plan
     if not plan.cells:
         raise NothingSelectedError("no method was selected", "see `synthbench list methods`")
@@ -83,10 +79,9 @@ def slug(task: str) -> str:
 
 
 class _Planner:
-    def __init__(self, registry: Registry, suite: Suite, store: Path) -> None:
+    def __init__(self, registry: Registry, suite: Suite) -> None:
         self.registry = registry
         self.suite = suite
-        self.store = store
         self.plan = Plan(suite)
         self.evaluators = (
             registry.select("evaluators", suite.evaluators)
@@ -94,96 +89,33 @@ class _Planner:
             else [entry for entry in registry.all("evaluators") if entry.spec.default]
         )
 
-    def add_dataset(self, choice: DatasetChoice) -> None:
-        """Plan a dataset's tasks."""
-        entry = self.registry.get("datasets", choice.name)
-        spec: DatasetSpec = entry.spec
-        root = resolve_root(entry, choice.root, self.registry)
-        params = {**spec.presets.get(self.suite.preset, {}), **choice.params}
-        try:
-            dataset: Dataset = entry.resolve()(**params)
-        except TypeError as error:
-            raise UsageError(
-                f"{entry.id}: {error}", f"`synthbench info {entry.id}` shows its parameters"
-            ) from error
-        subjects = group_subjects(
-            dataset.subjects(root),
-            pattern=choice.group_pattern,
-            column=read_groups(choice.group_file),
-        )
-        self.plan.patients[entry.id] = {s.id: s.patient for s in subjects if s.patient != s.id}
-        tasks = choice.tasks or tuple(
-            TaskChoice(source=task.source, target=task.target) for task in spec.tasks[:1]
-        )
-        if not tasks:
-            raise UsageError(
-                f"{entry.id} has no default task",
-                "say what to translate with --source and --target",
-            )
-        for task in tasks:
-            self._add_task(entry, dataset, root, params, subjects, task)
-
-    def _add_task(
-        self,
-        entry: Entry,
-        dataset: Dataset,
-        root: Path | None,
-        params: dict[str, Any],
-        subjects: Sequence[Subject],
-        task: TaskChoice,
-    ) -> None:
-        wanted = (*task.source, task.target)
-        complete, left_out = usable(entry.id, subjects, wanted)
-        if left_out:
-            names = ", ".join(left_out[:_NAMED_SUBJECTS])
-            self.plan.notes.append(
-                f"{entry.id}, {task}: {len(left_out)} of {len(subjects)} subjects left out because "
-                f"they lack a modality: {names}{', ...' if len(left_out) > _NAMED_SUBJECTS else ''}"
-            )
-        content = contents(complete, wanted, self.store)
-        splits = split(complete, self.suite.split, content)
-        intensities = {
-            m: asdict(entry.spec.modalities.get(m, entry.spec.default_intensity)) for m in wanted
-        }
-        spacing = self.suite.spacing
-        payload: dict[str, Any] = {
-            "stage": "prep",
-            "version": versions.PREP,
-            "dataset": entry.id,
-            "code_version": entry.spec.code_version,
-            "source": list(task.source),
-            "target": task.target,
-            "intensities": intensities,
-            "spacing": list(spacing) if isinstance(spacing, tuple) else spacing,
-            "regions": {name: list(values) for name, values in dataset.regions.items()},
-            "subjects": content,
-        }
-        prep = digest(payload)
-        self.plan.preps[prep] = PrepJob(
-            dataset=entry.id,
-            root=None if root is None else str(root.resolve()),
-            params=params,
-            source=task.source,
-            target=task.target,
-            intensities=intensities,
-            subjects=tuple(subject.id for subject in complete),
-            spacing=spacing,
-            payload=payload,
-        )
-        methods = resolve_methods(self.registry, self.suite, len(task.source))
-        self.plan.methods |= {method.id: method for method in methods}
-        for fold, each in enumerate(splits):
-            self.plan.splits.append(
+    def add_task(self, task: TaskPlan) -> None:
+        """Add a task's cells."""
+        plan = self.plan
+        plan.notes += task.notes
+        plan.patients[task.dataset] = task.patients
+        plan.preps |= task.jobs
+        named = {"dataset": task.dataset, "task": str(task.task)}
+        plan.left_out += [
+            {**named, "subject": subject, "reason": why} for subject, why in task.left_out.items()
+        ]
+        methods = resolve_methods(self.registry, self.suite, len(task.task.source))
+        plan.methods |= {method.id: method for method in methods}
+        asked = task.division.choice.model_dump(mode="json", exclude_none=True)
+        for fold, (prep, each) in enumerate(zip(task.preps, task.division.splits, strict=True)):
+            plan.splits.append(
                 {
-                    "dataset": entry.id,
-                    "task": str(task),
+                    **named,
                     "fold": fold,
+                    "choice": asked,
+                    "spacing": task.jobs[prep].payload["spacing"],
                     "train": list(each.train),
+                    "validation": list(each.validation),
                     "test": list(each.test),
                 }
             )
-            self.plan.cells += [
-                self._cell(prep, entry.id, str(task), method, fold, seed, each)
+            plan.cells += [
+                self._cell(prep, task.dataset, str(task.task), method, fold, seed, each)
                 for seed in self.suite.seeds
                 for method in methods
             ]

@@ -181,9 +181,10 @@ def _describe(plan: Plan, registry: Registry) -> dict[str, Any]:
         "preset": plan.suite.preset,
         "dataset": list(dict.fromkeys(cell.dataset for cell in plan.cells)),
         "tasks": list(dict.fromkeys(cell.task for cell in plan.cells)),
-        "split": plan.suite.split.model_dump(),
+        "split": plan.splits[0]["choice"],
         "seeds": list(plan.suite.seeds),
         "spacing": plan.suite.spacing,
+        "crop": plan.suite.crop,
         "hardware": hardware(),
         "versions": versions(),
         "methods": {
@@ -200,6 +201,7 @@ def _describe(plan: Plan, registry: Registry) -> dict[str, Any]:
         },
         "metrics": metrics,
         "patients": plan.patients,
+        "left_out": plan.left_out,
         "notes": plan.notes,
     }
 

@@ -24,8 +24,10 @@ from synthbench.volumes.prepared import Prepared
 Report = Callable[[Mapping[str, Any]], None]
 
 
-def run_prep(registry: Registry, job: PrepJob, folder: Path, report: Report) -> dict[str, Any]:
-    """Prepare a dataset's volumes for one task."""
+def run_prep(
+    registry: Registry, job: PrepJob, folder: Path, report: Report, jobs: int | None = None
+) -> dict[str, Any]:
+    """Prepare a dataset's volumes for one task, ``jobs`` subjects at a time."""
     from synthbench.volumes.preparing import prepare
 
     started = time.monotonic()
@@ -40,11 +42,14 @@ def run_prep(registry: Registry, job: PrepJob, folder: Path, report: Report) -> 
         spacing=job.spacing,
         folder=folder,
         regions=dataset.regions,
+        crop=job.crop,
+        jobs=jobs,
         progress=lambda done, total: report(_progress("prep", done, total)),
     )
-    warnings = {i: prepared[i].warnings for i in prepared.subjects if prepared[i].warnings}
+    told = {identity: prepared[identity].warnings for identity in sorted(job.subjects)}
+    warnings = {identity: found for identity, found in told.items() if found}
     return {
-        "subjects": len(prepared.subjects),
+        "subjects": len(job.subjects),
         "warnings": warnings,
         "seconds": round(time.monotonic() - started, 3),
         "versions": versions(),
@@ -128,6 +133,7 @@ def model_card(cell: Cell, job: PrepJob, prepared: Prepared, recipe: Recipe) -> 
         "target": job.target,
         "intensities": job.intensities,
         "spacing": list(job.spacing) if isinstance(job.spacing, tuple) else job.spacing,
+        "crop": job.crop,
         # A new scan has no real target to take the bounds from: the training population's medians
         # stand in, and are exact where the window is fixed (CT).
         "target_bounds": {

@@ -1,4 +1,4 @@
-"""Which subjects a task can use, what identifies their content, and how they are divided."""
+"""Which subjects have what a task needs, and what identifies their content."""
 
 from __future__ import annotations
 
@@ -7,11 +7,26 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from synthbench.api import DataError, Subject, UsageError
+from synthbench.api import DataError, Dataset, Subject, UsageError
+from synthbench.api.dataset import Origin
+from synthbench.registry import Entry
 from synthbench.registry.names import did_you_mean
-from synthbench.suite import SplitChoice
-from synthbench.volumes.hashing import ContentIndex, find_leaks, origin_digest
-from synthbench.volumes.splitting import Split, holdout, kfold
+from synthbench.volumes.hashing import ContentIndex, origin_digest
+
+
+def build_dataset(entry: Entry, params: Mapping[str, Any]) -> Dataset:
+    """Build a dataset reader.
+
+    Raises:
+        UsageError: If it has no such parameters.
+    """
+    try:
+        dataset: Dataset = entry.resolve()(**params)
+    except TypeError as error:
+        raise UsageError(
+            f"{entry.id}: {error}", f"`synthbench info {entry.id}` shows its parameters"
+        ) from error
+    return dataset
 
 
 def read_groups(path: Path | None) -> Mapping[str, str] | None:
@@ -33,8 +48,11 @@ def read_groups(path: Path | None) -> Mapping[str, str] | None:
 
 def usable(
     dataset: str, subjects: Sequence[Subject], wanted: Sequence[str]
-) -> tuple[list[Subject], list[str]]:
-    """Divide subjects into those that have every wanted modality, and the ids of the others.
+) -> tuple[list[Subject], dict[str, str]]:
+    """Divide subjects into those that have every wanted modality and the others.
+
+    Returns:
+        The former, and why each of the others is none of them, by id.
 
     Raises:
         UsageError: For a modality that no subject has.
@@ -47,70 +65,59 @@ def usable(
                 f"{dataset}: no subject has modality {modality!r}",
                 did_you_mean(modality, known, f"there are {', '.join(known)}"),
             )
-    complete = [s for s in subjects if all(modality in s.volumes for modality in wanted)]
+    complete, lacking = [], {}
+    for subject in subjects:
+        missing = [modality for modality in wanted if modality not in subject.volumes]
+        if missing:
+            lacking[subject.id] = f"it has no {', '.join(missing)}"
+        else:
+            complete.append(subject)
     if not complete:
         raise DataError(
             f"{dataset}: no subject has all of {', '.join(wanted)}",
             "choose another --source and --target; `synthbench data check` lists what there is",
         )
-    return complete, [s.id for s in subjects if s not in complete]
+    return complete, lacking
 
 
 def contents(
-    subjects: Sequence[Subject], wanted: Sequence[str], store: Path
+    subjects: Sequence[Subject], wanted: Sequence[str], index: ContentIndex
 ) -> dict[str, dict[str, Any]]:
     """What identifies each subject's volumes, whatever their files are called or lie.
 
     Args:
         subjects: The subjects.
         wanted: Modalities in use.
-        store: Holds the index of content hashes, so that unchanged files are not read again.
+        index: Remembers content hashes, so that unchanged files are not read again.
 
     Returns:
         By subject: digests of ``volumes`` (by modality), ``label``, ``mask`` and ``valid``.
+
+    Raises:
+        DataError: If a file cannot be read.
     """
-    index = ContentIndex(store)
-    files = [
-        origin
-        for subject in subjects
-        for origin in (
-            *(subject.volumes[modality] for modality in wanted),
-            *(subject.label, subject.mask, subject.valid),
-        )
-        if isinstance(origin, Path)
-    ]
-    index.digests(files)  # all at once, so that the index is written once
+    digests = index.digests(path for subject in subjects for path in files(subject, wanted))
+
+    def of(origin: Origin | None) -> str | None:
+        if isinstance(origin, Path):
+            return digests[origin]
+        return None if origin is None else origin_digest(None, origin)
+
     return {
         subject.id: {
-            "volumes": {m: origin_digest(index, subject.volumes[m]) for m in wanted},
-            **{
-                name: None if origin is None else origin_digest(index, origin)
-                for name, origin in (
-                    ("label", subject.label),
-                    ("mask", subject.mask),
-                    ("valid", subject.valid),
-                )
-            },
+            "volumes": {m: of(subject.volumes[m]) for m in wanted},
+            "label": of(subject.label),
+            "mask": of(subject.mask),
+            "valid": of(subject.valid),
         }
         for subject in subjects
     }
 
 
-def split(
-    subjects: Sequence[Subject], choice: SplitChoice, content: Mapping[str, Mapping[str, Any]]
-) -> list[Split]:
-    """Divide subjects into training and test parts, patients undivided, one split a fold.
-
-    Raises:
-        DataError: If there are too few patients, or one volume is in both parts under two names.
-    """
-    groups = {subject.id: subject.patient for subject in subjects}
-    splits = (
-        kfold(groups, choice.folds, choice.seed)
-        if choice.kind == "kfold"
-        else [holdout(groups, choice.test, choice.seed)]
+def files(subject: Subject, wanted: Sequence[str]) -> list[Path]:
+    """Files that a subject's volumes of the wanted modalities, label and masks come from."""
+    origins = (
+        *(subject.volumes[modality] for modality in wanted),
+        *(subject.label, subject.mask, subject.valid),
     )
-    volumes = {identity: list(each["volumes"].values()) for identity, each in content.items()}
-    for each in splits:
-        find_leaks(volumes, each)
-    return splits
+    return [origin for origin in origins if isinstance(origin, Path)]

@@ -124,6 +124,7 @@ def translate_files(
                 spacing=tuple(spacing) if isinstance(spacing, list) else spacing,
                 folder=Path(temporary),
                 regions={},
+                crop=card.get("crop"),  # models trained before there was a crop have none
             )[subject.id]
             batch = whole(prepared, source, None, recipe.intensity)
             unit = translate(translator, recipe, batch, card["seed"])

@@ -146,9 +146,16 @@ def check(
 
 
 def check_subject(
-    subject: Subject, modalities: Sequence[str], models: Mapping[str, Intensity]
+    subject: Subject,
+    modalities: Sequence[str],
+    models: Mapping[str, Intensity],
+    *,
+    faults_only: bool = False,
 ) -> SubjectCheck:
-    """Read one subject's files; arguments as in :func:`check`."""
+    """Read one subject's files; arguments as in :func:`check`.
+
+    With ``faults_only`` what gives warnings and statistics is left out, which halves the time.
+    """
     found = SubjectCheck(subject.id, subject.patient, subject.site)
     for name in modalities:
         if name not in subject.volumes:
@@ -166,15 +173,16 @@ def check_subject(
         what = f"{name} of subject {subject.id}"
         try:
             native = read(origin, what=what, kind=kind)
-            doubts = header_doubts(origin, what)
+            doubts = [] if faults_only else header_doubts(origin, what)
         except DataError as error:
             found.findings.append(Finding("error", name, error.message))
             continue
         found.volumes.append(name)
         found.findings += [Finding("warning", name, doubt) for doubt in doubts]
-        if kind == "image":
+        if kind == "image" and not faults_only:
             found.digests[name] = origin_digest(None, origin)
             found.intensities[name] = _intensities(native)
+        if kind == "image":
             found.findings += _unit(name, name_of(origin, what), models.get(name), native)
         if reference is None:
             reference = (name, native)
@@ -190,7 +198,7 @@ def check_subject(
                     f"{reference[0]}: {difference}",
                 )
             )
-        elif kind == "image":
+        elif kind == "image" and not faults_only:
             found.findings += _alignment(subject.id, reference, name, native)
     return found
 

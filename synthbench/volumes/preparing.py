@@ -200,7 +200,9 @@ def _write_arrays(
     origin = subject.volumes[first]
     reference = _Reference(read(origin, what=what), name_of(origin, what))
     mask, warnings = _mask(subject, reference)
-    box = None if crop is None else foreground_box(mask, crop, f"foreground of subject {subject.id}")
+    box = (
+        None if crop is None else foreground_box(mask, crop, f"foreground of subject {subject.id}")
+    )
     bounds: dict[str, Bounds] = {}
     for name, model in modalities.items():
         what = f"{name} of subject {subject.id}"

@@ -295,7 +295,7 @@ def test_too_many_sources_are_refused_at_plan_time(
     plan = make_plan(registry, suite(datasets=datasets), tmp_path / "store")
     blocked = {cell.method: cell.blocked for cell in plan.cells}
     assert blocked["core/identity"] is None
-    assert "at most 1 source" in (blocked["toy/conv"] or ("",))[0]
+    assert "no more than 1 source" in (blocked["toy/conv"] or ("",))[0]
 
 
 def test_nothing_selected_is_an_error(registry: Registry, tmp_path: Path) -> None:
