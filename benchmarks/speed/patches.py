@@ -29,7 +29,9 @@ _PATCHES_A_VISIT = 4
 MODEL = Intensity(kind="window", low=0.0, high=2000.0)
 
 
-def write_volumes(folder: Path, subjects: int, spacing: float) -> list[Subject]:
+def write_volumes(
+    folder: Path, subjects: int, spacing: float, dtype: type[np.generic] = np.float32
+) -> list[Subject]:
     """Phantom brains as compressed NIfTI files."""
     reader = load_registry().get("datasets", "phantom").resolve()
     written = []
@@ -38,9 +40,7 @@ def write_volumes(folder: Path, subjects: int, spacing: float) -> list[Subject]:
         for modality in ("t1", "t2"):
             volume = subject.volumes[modality].make()
             paths[modality] = folder / f"{subject.id}_{modality}.nii.gz"
-            nib.save(
-                nib.Nifti1Image(volume.array.astype(np.float32), volume.affine), paths[modality]
-            )
+            nib.save(nib.Nifti1Image(volume.array.astype(dtype), volume.affine), paths[modality])
         written.append(Subject(id=subject.id, volumes=paths))
     return written
 

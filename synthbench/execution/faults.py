@@ -12,7 +12,6 @@ from synthbench.execution.subjects import contents, files
 from synthbench.store import versions
 from synthbench.store.atomic import read_json, write_json
 from synthbench.store.keys import digest
-from synthbench.volumes.check import check_subject
 from synthbench.volumes.hashing import ContentIndex, find_duplicates
 from synthbench.volumes.parallel import side_by_side
 
@@ -99,6 +98,8 @@ class _Memory:
         content: Mapping[str, Any],
     ) -> dict[str, str]:
         """Read the subjects that were never read, and say what is wrong with which."""
+        from synthbench.volumes.check import check_subject
+
         choices = {
             "version": versions.PREP,
             "modalities": {name: asdict(models[name]) for name in wanted},

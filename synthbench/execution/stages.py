@@ -43,6 +43,11 @@ def run_prep(
         folder=folder,
         regions=dataset.regions,
         crop=job.crop,
+        content={
+            identity: {"of": content, "dataset": job.dataset, "code": job.payload["code_version"]}
+            for identity, content in job.payload["subjects"].items()
+        },
+        others=[other for other in folder.parent.parent.glob("*/*") if other != folder],
         jobs=jobs,
         progress=lambda done, total: report(_progress("prep", done, total)),
     )

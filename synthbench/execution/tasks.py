@@ -29,7 +29,6 @@ from synthbench.store.keys import digest
 from synthbench.suite import DatasetChoice, Suite, TaskChoice
 from synthbench.volumes.grouping import group_subjects
 from synthbench.volumes.hashing import find_leaks
-from synthbench.volumes.headers import spacing_of
 
 _NAMED_SUBJECTS = 10
 
@@ -206,6 +205,8 @@ def _spacings(
     splits = plan.division.splits
     if suite.spacing != "mean":
         return [suite.spacing] * len(splits)
+    from synthbench.volumes.headers import spacing_of
+
     first = plan.task.source[0]
     sizes = {
         name: spacing_of(subjects[name].volumes[first], f"{first} of subject {name}")

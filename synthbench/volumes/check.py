@@ -13,12 +13,12 @@ import numpy.typing as npt
 from synthbench.api import DataError, Intensity
 from synthbench.api.dataset import Origin, Subject
 from synthbench.volumes.alignment import find_shift
+from synthbench.volumes.arrays import grid_difference
 from synthbench.volumes.hashing import origin_digest
 from synthbench.volumes.headers import header_doubts
 from synthbench.volumes.intensity import unit_fault
 from synthbench.volumes.orientation import voxel_size
 from synthbench.volumes.parallel import side_by_side
-from synthbench.volumes.preparing import grid_difference
 from synthbench.volumes.reading import Kind, Native, name_of, read
 
 #: ``error``: no run can use the subject as it is; ``warning``: worth knowing.

@@ -38,7 +38,7 @@ def foreground(array: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
     if not bright.any():
         return np.asarray(array > array.min())
     # Continued beyond the border, or else closing eats what touches it.
-    closed = ndimage.binary_closing(np.pad(bright, 1, mode="edge"))[1:-1, 1:-1, 1:-1]
+    closed = _shrunk(_grown(np.pad(bright, 1, mode="edge")))[1:-1, 1:-1, 1:-1]
     return _without_holes(_large_components(closed | bright))
 
 
@@ -49,8 +49,23 @@ def _tissue(array: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
     bright = np.asarray(array > low + _FRACTION * (high - low))
     if outside_share < _STRIPPED_SHARE:
         return bright
-    shell = inside & ~ndimage.binary_erosion(inside, iterations=2, border_value=1)
+    shell = inside & ~_shrunk(_shrunk(inside))
     return inside if 1 - bright[shell].mean() < _DARK_SHELL else bright
+
+
+def _grown(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Dilate by one voxel along the axes; SciPy's takes several times as long."""
+    grown = mask.copy()
+    for axis in range(mask.ndim):
+        ours, theirs = np.moveaxis(grown, axis, 0), np.moveaxis(mask, axis, 0)
+        ours[1:] |= theirs[:-1]
+        ours[:-1] |= theirs[1:]
+    return grown
+
+
+def _shrunk(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Erode by one voxel along the axes; beyond the border the mask continues."""
+    return ~_grown(~mask)
 
 
 def _large_components(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:

@@ -1,35 +1,24 @@
-"""Turn subjects into prepared arrays: RAS, one grid, wanted voxel size, unit intensities."""
+"""Prepare subjects side by side, each once."""
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from synthbench.api import DataError, Intensity
-from synthbench.api.dataset import Origin, Subject, Volume
+from synthbench.api.dataset import Subject
 from synthbench.store import versions
 from synthbench.store.atomic import WriteError, read_json, replacing_folder, write_json
-from synthbench.volumes.cropping import Box, cut, foreground_box
-from synthbench.volumes.foreground import foreground
-from synthbench.volumes.intensity import Bounds, fit, to_unit, unit_fault
-from synthbench.volumes.orientation import voxel_size
+from synthbench.volumes.arrays import write_arrays
 from synthbench.volumes.parallel import side_by_side
-from synthbench.volumes.prepared import Prepared, subject_folder, volume_file
-from synthbench.volumes.reading import Kind, Native, name_of, read
-from synthbench.volumes.resampling import resample
+from synthbench.volumes.prepared import Prepared, subject_folder
 
 Spacing = None | float | tuple[float, float, float]
 
-#: Grids are one grid when no corner is further apart than this part of the smallest voxel side.
-GRID_TOLERANCE = 0.1
-#: Most foreground voxels kept for centring patches.
-MOST_CENTRES = 200_000
 #: Most unusable subjects whose reason is told in one message.
 _MOST_TOLD = 5
 
@@ -43,6 +32,8 @@ def prepare(
     folder: Path,
     regions: Mapping[str, Sequence[int]],
     crop: float | None = None,
+    content: Mapping[str, Any] | None = None,
+    others: Sequence[Path] = (),
     jobs: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Prepared:
@@ -59,6 +50,9 @@ def prepare(
         regions: Named sets of label values; empty makes each value found a region ``label_<v>``.
         crop: Margin in mm around the bounding box of the foreground, to which everything is cut;
             ``None`` keeps whole volumes.
+        content: By subject id, what identifies the content of its volumes; needed for ``others``.
+        others: Folders of other sets; a subject prepared there from the same content with the same
+            choices is linked, not prepared again.
         jobs: Subjects at a time, ``None`` for one a core.
         progress: Called after each subject with (subjects done, subjects in all).
 
@@ -83,6 +77,8 @@ def prepare(
                 folder=folder,
                 regions=regions,
                 crop=crop,
+                content=None if content is None else content[subject.id],
+                others=others,
             )
         except WriteError:
             raise
@@ -123,11 +119,13 @@ def prepare_subject(
     folder: Path,
     regions: Mapping[str, Sequence[int]],
     crop: float | None = None,
+    content: Any = None,
+    others: Sequence[Path] = (),
 ) -> None:
     """Prepare one subject, independently of all others; arguments as in :func:`prepare`."""
     size = (spacing,) * 3 if isinstance(spacing, int | float) else spacing
     target = subject_folder(folder, subject.id)
-    plan = {
+    plan: dict[str, Any] = {
         "version": versions.PREP,
         "modalities": {name: asdict(model) for name, model in modalities.items()},
         "source": list(source),
@@ -137,9 +135,16 @@ def prepare_subject(
     }
     if crop is not None:
         plan["crop"] = crop
-    done = target / "subject.json"
-    if done.is_file() and read_json(done)["plan"] == plan:
+    if content is not None:
+        plan["content"] = content
+    if _is_prepared(target, plan):
         return
+    if content is not None:
+        for other in others:
+            found = subject_folder(other, subject.id)
+            if _is_prepared(found, plan):
+                _link(found, target)
+                return
     missing = [name for name in (*source, *modalities) if name not in subject.volumes]
     if missing:
         raise DataError(
@@ -147,153 +152,23 @@ def prepare_subject(
             "leave the subject out, or add the file; `synthbench data check` lists all gaps",
         )
     with replacing_folder(target) as unfinished:
-        record = _write_arrays(subject, modalities, source[0], size, regions, crop, unfinished)
+        record = write_arrays(subject, modalities, source[0], size, regions, crop, unfinished)
         write_json(unfinished / "subject.json", {**record, "plan": plan})
 
 
-def grid_difference(one: Native, other: Native) -> str:
-    """Say how two grids differ, or ``""`` where they are one grid.
-
-    Orientation of the files does not matter, nor do differences that move no corner of the volume
-    by more than a tenth of a voxel (headers are rounded).
-    """
-    first, second = one.volume, other.volume
-    if first.array.shape != second.array.shape:
-        return f"shape {second.array.shape} is not {first.array.shape}"
-    far = np.array(first.array.shape) - 1
-    corners = np.array([(*(far * bits), 1) for bits in np.ndindex(2, 2, 2)]).T
-    apart = np.linalg.norm(((first.affine - second.affine) @ corners)[:3], axis=0).max()
-    if apart > GRID_TOLERANCE * min(voxel_size(first.affine)):
-        return f"the affines place its corners up to {apart:.3g} mm apart"
-    return ""
+def _is_prepared(folder: Path, plan: Mapping[str, Any]) -> bool:
+    try:
+        record = read_json(folder / "subject.json")
+    except DataError:
+        return False
+    return record is not None and record["plan"] == plan
 
 
-@dataclass(frozen=True)
-class _Reference:
-    """The first source modality: every other volume must be on its grid."""
-
-    native: Native
-    name: str
-
-    def read(self, origin: Origin, what: str, kind: Kind) -> Volume:
-        found = read(origin, what=what, kind=kind)
-        difference = grid_difference(self.native, found)
-        if difference:
-            raise DataError(
-                f"{name_of(origin, what)} is not on the grid of {self.name}: {difference}",
-                "register and resample the subject's volumes to one grid, or leave it out",
-            )
-        # One affine for all: what is left between them is rounding.
-        return Volume(found.volume.array, self.native.volume.affine)
-
-
-def _write_arrays(
-    subject: Subject,
-    modalities: Mapping[str, Intensity],
-    first: str,
-    spacing: tuple[float, float, float] | None,
-    regions: Mapping[str, Sequence[int]],
-    crop: float | None,
-    folder: Path,
-) -> dict[str, Any]:
-    what = f"{first} of subject {subject.id}"
-    origin = subject.volumes[first]
-    reference = _Reference(read(origin, what=what), name_of(origin, what))
-    mask, warnings = _mask(subject, reference)
-    box = (
-        None if crop is None else foreground_box(mask, crop, f"foreground of subject {subject.id}")
-    )
-    bounds: dict[str, Bounds] = {}
-    for name, model in modalities.items():
-        what = f"{name} of subject {subject.id}"
-        raw = (
-            reference.native.volume
-            if name == first
-            else reference.read(subject.volumes[name], what, "image")
-        )
-        if fault := unit_fault(model, raw.array):
-            raise DataError(f"{name_of(subject.volumes[name], what)} {fault[0]}", fault[1])
-        # Of the whole volume on its own grid: the bounds depend on no voxel size and no crop.
-        bounds[name] = fit(model, raw.array, mask.array, what=what)
-        raw = _cropped(raw, box)
-        unit = Volume(to_unit(raw.array, bounds[name]), raw.affine)
-        _save(folder / volume_file(name), _sized(unit, spacing).array)
-
-    table = {name: [int(v) for v in values] for name, values in regions.items()}
-    if subject.label is None:
-        table = {}
-    else:
-        raw = reference.read(subject.label, f"label of subject {subject.id}", "label")
-        label = _sized(_cropped(raw, box), spacing, label=True).array
-        small = np.iinfo(np.int16)
-        fits = small.min <= raw.array.min() and raw.array.max() <= small.max
-        _save(folder / "label.npy", label.astype(np.int16) if fits else label)
-        # Of the file, not of the coarser grid: a region too small for it stays in the table.
-        values = np.unique(raw.array[raw.array > 0])
-        table = table or {f"label_{value}": [int(value)] for value in values}
-
-    mask = _sized(_cropped(mask, box), spacing, label=True)
-    if not mask.array.any():
-        raise DataError(
-            f"the foreground of subject {subject.id} vanishes at a voxel size of {spacing} mm",
-            "choose a finer --spacing, or look at its mask",
-        )
-    _save(folder / "mask.npy", mask.array)
-    _save(folder / "foreground.npy", _centres(mask.array))
-    native = reference.native
-    return {
-        "id": subject.id,
-        "patient": subject.patient,
-        "shape": list(mask.array.shape),
-        "affine": mask.affine.tolist(),
-        "bounds": {name: [b.low, b.high] for name, b in bounds.items()},
-        "label": subject.label is not None,
-        "regions": table,
-        "native": {
-            "shape": list(native.native_shape),
-            "affine": native.native_affine.tolist(),
-        },
-        **({} if box is None else {"box": [[side.start, side.stop] for side in box]}),
-        "warnings": warnings,
-    }
-
-
-def _mask(subject: Subject, reference: _Reference) -> tuple[Volume, list[str]]:
-    volume = reference.native.volume
-    valid: npt.NDArray[np.bool_] | bool = True
-    if subject.valid is not None:
-        what = f"valid region of subject {subject.id}"
-        valid = reference.read(subject.valid, what, "mask").array
-    if subject.mask is not None:
-        mask = reference.read(subject.mask, f"mask of subject {subject.id}", "mask").array
-        return Volume(mask & valid, volume.affine), []
-    mask = foreground(volume.array) & valid
-    share = float(mask.mean())
-    warnings = [f"no foreground mask in the dataset, derived from the source: {reference.name}"]
-    if not 0.01 < share < 0.99:
-        warnings.append(
-            f"the derived foreground is implausible: it covers {share:.1%} of the volume"
-        )
-    return Volume(mask, volume.affine), warnings
-
-
-def _cropped(volume: Volume, box: Box | None) -> Volume:
-    return volume if box is None else cut(volume, box)
-
-
-def _sized(
-    volume: Volume, spacing: tuple[float, float, float] | None, *, label: bool = False
-) -> Volume:
-    return volume if spacing is None else resample(volume, spacing, label=label)
-
-
-def _centres(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.integer[Any]]:
-    flat = np.flatnonzero(mask)
-    if flat.size > MOST_CENTRES:
-        flat = flat[np.linspace(0, flat.size - 1, MOST_CENTRES).astype(np.int64)]
-    return flat.astype(np.int32) if mask.size <= np.iinfo(np.int32).max else flat
-
-
-def _save(path: Path, array: npt.NDArray[Any]) -> None:
-    # C order on disk whatever the file had: rows of a patch are then contiguous.
-    np.save(path, np.ascontiguousarray(array), allow_pickle=False)
+def _link(found: Path, target: Path) -> None:
+    """Share a subject's files between two sets: nobody ever writes into them."""
+    with replacing_folder(target) as unfinished:
+        for file in found.iterdir():
+            try:
+                (unfinished / file.name).hardlink_to(file)
+            except OSError:  # a file system without hard links
+                shutil.copyfile(file, unfinished / file.name)

@@ -64,11 +64,12 @@ def prepared(
     spacing: float | tuple[float, float, float] | None = None,
     modalities: Mapping[str, Intensity] | None = None,
     regions: Mapping[str, Sequence[int]] | None = None,
+    source: str = "t1",
 ) -> Prepared:
     return prepare(
         subjects,
         modalities or {"t1": Intensity(), "t2": Intensity()},
-        ["t1"],
+        [source],
         spacing=spacing,
         folder=folder,
         regions=regions or {},

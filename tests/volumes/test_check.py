@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 
+from synthbench.api import DataError, Intensity
 from synthbench.api.dataset import Subject
 from synthbench.volumes.check import SubjectCheck, check
 
-from .images import head, save, subject
+from .images import head, prepared, save, subject
+from .test_alignment import T1, T2, contrast
 
 
 def messages(found: SubjectCheck, severity: str) -> list[str]:
@@ -70,3 +74,81 @@ def test_an_id_that_occurs_twice_is_an_error(tmp_path: Path) -> None:
     one = subject(tmp_path, "A")
     found = check([one, subject(tmp_path / "other", "A", seed=1)], [])
     assert messages(found[1], "error") == ["subject id A occurs twice"]
+
+
+CT = {"ct": Intensity(kind="window", low=-1024, high=3000, unit="HU")}
+
+
+def hounsfield() -> np.ndarray:
+    return np.rint(head() * 2 - 1000)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda hu: hu + 1024, "rescale intercept"),
+        (lambda hu: (hu + 1024) / 4000, "normalised"),
+        (lambda hu: (hu + 1000) / 2000 * 2 - 1, "normalised"),
+        (lambda hu: np.clip((hu + 160) / 400, 0, 1) * 255, "8-bit"),
+        (lambda hu: np.where(hu == -1000, -32768, hu), "filled or scaled"),
+        (lambda hu: hu / 100, "range is too small"),
+    ],
+)
+def test_values_that_cannot_be_hounsfield_units(
+    tmp_path: Path, change: Callable[[np.ndarray], np.ndarray], reason: str
+) -> None:
+    path = save(tmp_path / "ct.nii.gz", change(hounsfield()).astype(np.float32))
+    one = Subject("A", {"ct": path})
+    (found,) = check([one], ["ct"], CT)
+    assert not found.usable
+    assert "ct.nii.gz" in found.fault
+    assert reason in found.fault
+    assert check([one], ["ct"])[0].usable  # without a unit, any value is as good
+    with pytest.raises(DataError, match=reason):
+        prepared([one], tmp_path / "out", modalities=CT, source="ct")
+
+
+def test_a_ct_without_air_is_only_noted(tmp_path: Path) -> None:
+    good = Subject("A", {"ct": save(tmp_path / "a.nii.gz", hounsfield().astype(np.int16))})
+    inside = np.maximum(hounsfield(), -150).astype(np.int16)
+    airless = Subject("B", {"ct": save(tmp_path / "b.nii.gz", inside)})
+    first, second = check([good, airless], ["ct"], CT)
+    assert first.findings == []
+    assert second.usable
+    assert "no air" in messages(second, "warning")[0]
+
+
+def test_statistics_orientation_and_site_are_told(tmp_path: Path) -> None:
+    values = np.arange(20 * 24 * 18).reshape(20, 24, 18).astype(np.int16)
+    path = save(tmp_path / "t1.nii.gz", values, np.diag([-1.0, -1.0, 2.0, 1.0]))
+    (found,) = check([Subject("A", {"t1": path}, site="Rome")], ["t1"])
+    told = found.intensities["t1"]
+    assert (told.dtype, told.minimum, told.maximum) == ("int16", 0, 8639)
+    assert (told.p1, told.median, told.p99) == pytest.approx((86.39, 4319.5, 8552.61), abs=0.01)
+    assert (found.orientation, found.site) == ("LPS", "Rome")
+
+
+def test_a_shifted_modality_looks_unregistered(tmp_path: Path) -> None:
+    t1, t2 = contrast(T1), np.roll(contrast(T2, 5), 3, axis=0)
+    affine = np.diag([3.0, 3.0, 3.0, 1.0])
+    paths = {
+        name: save(tmp_path / f"{name}.nii.gz", array, affine)
+        for name, array in (("t1", t1), ("t2", t2))
+    }
+    (found,) = check([Subject("A", paths)], ["t1", "t2"])
+    assert found.usable
+    assert messages(found, "warning") == [
+        "t2 of subject A looks unregistered: it fits t1 better when shifted by about 9 mm"
+    ]
+
+
+def test_the_number_of_threads_changes_nothing(tmp_path: Path) -> None:
+    subjects = [subject(tmp_path, name, seed=n) for n, name in enumerate("ABCD")]
+    subjects[2] = replace(subjects[0], id="C")
+    assert check(subjects, ["t1"], jobs=1) == check(subjects, ["t1"], jobs=3)
+
+
+def test_real_volumes_give_no_false_alarm(realset: Path) -> None:
+    for folder in sorted((realset / "sts").iterdir())[:3]:
+        paths = {name: folder / f"{folder.name}_{name}.nii.gz" for name in ("t1", "ct", "pet")}
+        assert check([Subject(folder.name, paths)], [], CT)[0].findings == []

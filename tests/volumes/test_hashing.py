@@ -9,7 +9,7 @@ import pytest
 from synthbench.api import DataError
 from synthbench.api.dataset import Generated
 from synthbench.volumes import hashing
-from synthbench.volumes.hashing import ContentIndex, find_leaks, origin_digest
+from synthbench.volumes.hashing import ContentIndex, find_duplicates, find_leaks, origin_digest
 from synthbench.volumes.splitting import Split
 
 
@@ -95,3 +95,9 @@ def test_shared_volumes_are_refused_with_both_names() -> None:
 def test_copies_within_one_part_are_no_leak() -> None:
     digests = {"a": ["1", "1"], "b": ["3"], "c": ["1"]}
     find_leaks(digests, Split(train=("a", "c"), test=("b",)))
+
+
+def test_a_volume_in_two_patients_is_a_duplicate() -> None:
+    digests = {"a": ["1", "2"], "b": ["3", "3"], "c": ["1"], "d": ["2", "1"]}
+    patients = {"a": "P", "b": "b", "c": "P", "d": "d"}
+    assert find_duplicates(digests, patients) == {"d": "a"}

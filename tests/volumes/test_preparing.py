@@ -10,7 +10,7 @@ import pytest
 
 from synthbench.api import DataError, Intensity
 from synthbench.api.dataset import Generated, Subject, Volume
-from synthbench.volumes import preparing
+from synthbench.volumes import arrays, preparing
 from synthbench.volumes.intensity import Bounds
 from synthbench.volumes.prepared import Prepared, PreparedSubject
 
@@ -108,7 +108,7 @@ def test_files_in_different_orientations_share_a_grid(tmp_path: Path) -> None:
 def test_foreground_indices_are_thinned_evenly(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(preparing, "MOST_CENTRES", 50)
+    monkeypatch.setattr(arrays, "MOST_CENTRES", 50)
     found = prepared([subject(tmp_path)], tmp_path / "out")["A"]
     assert found.foreground.size == 50
     assert np.asarray(found.mask).ravel()[found.foreground].all()
@@ -138,8 +138,8 @@ def test_prepared_subjects_are_left_alone(tmp_path: Path, monkeypatch: pytest.Mo
     subjects = [subject(tmp_path, "A"), subject(tmp_path, "B")]
     prepared(subjects[:1], tmp_path / "out")
     seen: list[str] = []
-    read = preparing.read
-    monkeypatch.setattr(preparing, "read", lambda o, **k: (seen.append(k["what"]), read(o, **k))[1])
+    read = arrays.read
+    monkeypatch.setattr(arrays, "read", lambda o, **k: (seen.append(k["what"]), read(o, **k))[1])
     done: list[tuple[int, int]] = []
     preparing.prepare(
         subjects,
@@ -276,3 +276,44 @@ def test_prepared_arrays_that_were_damaged_are_named(tmp_path: Path) -> None:
         PreparedSubject(one.folder)
     with pytest.raises(DataError, match="Z is not prepared"):
         _ = Prepared(tmp_path / "out")["Z"]
+
+
+def test_every_bad_subject_is_named_and_the_others_are_prepared(tmp_path: Path) -> None:
+    subjects = [subject(tmp_path, name, seed=n) for n, name in enumerate("ABCD")]
+    for bad in (subjects[1], subjects[3]):
+        Path(str(bad.volumes["t2"])).write_bytes(b"broken")
+    with pytest.raises(DataError, match=r"2 of 4 subjects.*B/t2.*D/t2") as caught:
+        prepared(subjects, tmp_path / "out")
+    assert "--leave-out-bad" in caught.value.hint
+    assert Prepared(tmp_path / "out").subjects == ["A", "C"]
+
+
+def test_a_subject_prepared_in_another_set_is_shared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = subject(tmp_path)
+    models = {"t1": Intensity(), "t2": Intensity()}
+
+    def into(name: str, content: str, others: list[Path], spacing: float | None = None) -> Path:
+        folder = tmp_path / name
+        preparing.prepare(
+            [one],
+            models,
+            ["t1"],
+            spacing=spacing,
+            folder=folder,
+            regions={},
+            content={"A": content},
+            others=others,
+        )
+        return folder / "subjects" / "A"
+
+    first = into("first", "x", [])
+    monkeypatch.setattr(preparing, "write_arrays", lambda *_: pytest.fail("prepared again"))
+    second = into("second", "x", [tmp_path / "nowhere", tmp_path / "first"])
+    assert {f.name for f in first.iterdir()} == {f.name for f in second.iterdir()}
+    assert (first / "mask.npy").samefile(second / "mask.npy")
+    monkeypatch.undo()
+    for name, content, spacing in (("content", "y", None), ("choice", "x", 2.0)):
+        other = into(name, content, [tmp_path / "first"], spacing)
+        assert not (first / "mask.npy").samefile(other / "mask.npy")

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from synthbench.api import DataError, UsageError
-from synthbench.volumes.splitting import holdout, kfold
+from synthbench.volumes.splitting import counted, holdout, kfold
 
 # 12 patients, every third with two sessions.
 GROUPS = {
@@ -76,3 +76,19 @@ def test_a_fraction_that_is_none(fraction: float) -> None:
 def test_one_fold_is_no_cross_validation() -> None:
     with pytest.raises(UsageError, match="1 folds"):
         kfold(GROUPS, 1, 0)
+
+
+def test_counts_are_of_patients_and_the_rest_is_unused() -> None:
+    split = counted(GROUPS, train=5, validation=2, test=3, seed=1)
+    parts = [_patients(part) for part in (split.train, split.validation, split.test)]
+    assert [len(part) for part in parts] == [5, 2, 3]
+    assert len(set.union(*parts)) == 10
+    every = counted(GROUPS, train=7, validation=2, test=3, seed=1)
+    assert sorted(every.train + every.validation + every.test) == sorted(GROUPS)
+    # The same order as a hold-out: the patients tested are the same.
+    assert set(every.test) == set(holdout(GROUPS, 0.25, 1).test)
+
+
+def test_more_patients_than_there_are() -> None:
+    with pytest.raises(DataError, match=r"200 \+ 60 \+ 94 = 354.*there are 12"):
+        counted(GROUPS, train=200, validation=60, test=94, seed=0)
