@@ -1,4 +1,4 @@
-"""``synthbench data``: look at a dataset before training on it."""
+"""``synthbench data``: what can be done with a dataset before training on it."""
 
 from __future__ import annotations
 
@@ -19,4 +19,4 @@ from synthbench.cli.group import lazily
     ),
 )
 def command() -> None:
-    """Look at a dataset and check its files."""
+    """Look at a dataset, check its files, prepare them."""

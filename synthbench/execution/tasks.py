@@ -144,6 +144,11 @@ def _plan(source: _Source, task: TaskChoice, suite: Suite, store: Path) -> TaskP
     if bad:
         plan.notes.append(f"{prefix}left out: {told(bad)}")
     plan.notes += [f"{prefix}{note}" for note in division.notes]
+    if suite.crop is not None:
+        plan.notes.append(
+            f"{prefix}volumes are cut to the foreground's bounding box and {suite.crop:g} mm "
+            "around it: scores of the whole volume are of that box"
+        )
     _add_jobs(plan, source, models, {subject.id: subject for subject in good}, content, suite)
     return plan
 

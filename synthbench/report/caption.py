@@ -110,6 +110,8 @@ def _protocol(run: RunFolder) -> str:
     spacing = run.info.get("spacing")
     if spacing is None:
         parts.append("Volumes on their own grids.")
+    elif spacing == "mean":
+        parts.append("Grid: the mean voxel size of the training subjects.")
     else:
         sides = [spacing] * 3 if isinstance(spacing, int | float) else list(spacing)
         parts.append(f"Grid {' x '.join(f'{float(side):g}' for side in sides)} mm.")

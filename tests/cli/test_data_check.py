@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from synthbench import registry
+from synthbench.api import UsageError
 from synthbench.cli.data import command
 from tests.fake_plugins import Site
 
@@ -19,6 +20,7 @@ def synthbench_datasets():
         DatasetSpec(
             name="tiny", target=__name__ + ":Tiny", summary="One folder a subject.",
             tasks=(Task(source=("t1",), target="t2"),), obtain="Make it.",
+            modalities={"ct": Intensity(kind="window", low=-1024, high=3000, unit="HU")},
         )
     ]
 
@@ -113,3 +115,42 @@ def test_no_usual_task_can_run(data: Path) -> None:
     result = _check(data)
     assert result.exit_code == 6
     assert "no usual task" in result.stdout
+
+
+def test_statistics_are_listed_on_request_and_always_in_the_json(
+    data: Path, tmp_path: Path
+) -> None:
+    assert "median" not in _check(data).stdout
+    result = _check(data, "--verbose", "--jobs", "2", "--json", str(tmp_path / "found.json"))
+    assert result.exit_code == 0, result.output
+    assert "median" in result.stdout
+    line = next(
+        line for line in result.stdout.splitlines() if line.startswith("a ") and "t2" in line
+    )
+    assert "RAS" in line
+    record = json.loads((tmp_path / "found.json").read_text())
+    told = record["subjects"][0]["intensities"]["t1"]
+    assert told["dtype"] == "float32"
+    assert 0 <= told["minimum"] <= told["p1"] < told["median"] < told["p99"] <= told["maximum"] <= 1
+    assert record["subjects"][0]["orientation"] == "RAS"
+
+
+def test_a_copy_under_another_name_is_named(data: Path) -> None:
+    (data / "c" / "t1.nii.gz").write_bytes((data / "a" / "t1.nii.gz").read_bytes())
+    result = _check(data)
+    assert result.exit_code == 6
+    assert "is the same volume as t1 of subject a" in result.stdout
+
+
+def test_a_ct_without_its_intercept_is_named(data: Path) -> None:
+    raw = np.random.default_rng(1).integers(0, 3000, (6, 7, 8))
+    _save(data / "b" / "ct.nii.gz", raw)
+    result = _check(data)
+    assert result.exit_code == 6
+    assert "rescale intercept" in result.stdout
+
+
+def test_the_readers_parameters_are_those_it_has(data: Path) -> None:
+    result = _check(data, "--dataset-set", "colour=blue")
+    assert isinstance(result.exception, UsageError)
+    assert "takes no arguments" in result.exception.message
