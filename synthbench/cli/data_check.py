@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from synthbench.cli.options import dataset_parameters, dataset_set_option
+from synthbench.cli.datasets import data_root_option
+from synthbench.cli.options import dataset_set_option
 
 if TYPE_CHECKING:
     from synthbench.api import Task
@@ -18,11 +19,7 @@ if TYPE_CHECKING:
 
 @click.command("check")
 @click.option("--dataset", required=True, help="Name of the dataset; see `synthbench list`.")
-@click.option(
-    "--data-root",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="The dataset's folder.  [default: as configured; see the documentation]",
-)
+@data_root_option
 @dataset_set_option
 @click.option("--jobs", "-j", type=click.IntRange(min=1), help="Subjects at a time [one a core].")
 @click.option("--verbose", "-v", is_flag=True, help="Also list every volume's intensities.")
@@ -49,28 +46,22 @@ def command(
     contradict themselves, and volumes that occur twice. Exits with 6 when something found would
     make a run impossible, else with 0.
     """
-    from synthbench.api import DatasetSpec
-    from synthbench.data_roots import resolve_root
-    from synthbench.execution.subjects import build_dataset
+    from synthbench.cli.datasets import open_dataset
     from synthbench.registry import load_registry
     from synthbench.volumes.check import check
 
-    registry = load_registry()
-    entry = registry.get("datasets", dataset)
-    assert isinstance(entry.spec, DatasetSpec)
-    root = resolve_root(entry, data_root, registry)
-    subjects = build_dataset(entry, dataset_parameters(dataset_assignments)).subjects(root)
+    opened = open_dataset(load_registry(), dataset, data_root, dataset_assignments)
+    spec, subjects = opened.spec, opened.subjects
     modalities = list(dict.fromkeys(name for s in subjects for name in s.volumes))
-    spec = entry.spec
     models = {name: spec.modalities.get(name, spec.default_intensity) for name in modalities}
     with click.progressbar(length=len(subjects), label="reading", file=sys.stderr) as bar:
         checks = check(
             subjects, modalities, models, jobs=jobs, progress=lambda done, total: bar.update(1)
         )
-    problems = _problems(checks, entry.spec.tasks)
+    problems = _problems(checks, spec.tasks)
     if json_file is not None:
-        _write(json_file, entry.id, root, checks, problems)
-    _print(entry.id, checks, entry.spec.tasks, problems, verbose)
+        _write(json_file, opened.id, opened.root, checks, problems)
+    _print(opened.id, checks, spec.tasks, problems, verbose)
     if problems:
         ctx.exit(6)
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from synthbench.cli.datasets import data_root_option, dataset_set_option
+from synthbench.cli.datasets import data_root_option
+from synthbench.cli.options import dataset_set_option
 
 if TYPE_CHECKING:
     from synthbench.api import DatasetSpec
@@ -36,7 +37,7 @@ def command(
     layout: str,
     folder: Path,
     data_root: Path | None,
-    assignments: tuple[str, ...],
+    dataset_assignments: tuple[str, ...],
     modalities: str | None,
     subjects: int | None,
 ) -> None:
@@ -51,7 +52,7 @@ def command(
 
     registry = load_registry()
     target = _layout(registry, layout)
-    opened = open_dataset(registry, dataset, data_root, assignments)
+    opened = open_dataset(registry, dataset, data_root, dataset_assignments)
     wanted = _modalities(modalities, {name for s in opened.subjects for name in s.volumes})
     reader = target.resolve()()
     export = plan_export(opened.subjects, reader, wanted, subjects)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from synthbench.cli.datasets import data_root_option, dataset_set_option
+from synthbench.cli.datasets import data_root_option
+from synthbench.cli.options import dataset_set_option
 
 if TYPE_CHECKING:
     from synthbench.api import Subject
@@ -40,7 +41,7 @@ def command(
     ctx: click.Context,
     dataset: str,
     data_root: Path | None,
-    assignments: tuple[str, ...],
+    dataset_assignments: tuple[str, ...],
     subjects: str,
     file: Path,
 ) -> None:
@@ -56,7 +57,7 @@ def command(
 
     if file.suffix.lower() != ".png":
         raise UsageError(f"--to {file} is not the name of a PNG file", "end it in .png")
-    opened = open_dataset(load_registry(), dataset, data_root, assignments)
+    opened = open_dataset(load_registry(), dataset, data_root, dataset_assignments)
     chosen = _choose(opened.subjects, subjects)
     spec = opened.spec
     # In the order in which the dataset declares them; modalities of free-form folders follow.

@@ -12,9 +12,9 @@ import numpy.typing as npt
 from synthbench.api import DataError, Intensity
 from synthbench.api.dataset import Origin, Subject
 from synthbench.report.planes import FloatArray, Plane, planes_through
+from synthbench.volumes.arrays import grid_difference
 from synthbench.volumes.foreground import foreground
 from synthbench.volumes.orientation import voxel_size
-from synthbench.volumes.preparing import grid_difference
 from synthbench.volumes.reading import Kind, Native, read
 
 
