@@ -55,9 +55,7 @@ def command(
     modalities = list(dict.fromkeys(name for s in subjects for name in s.volumes))
     models = {name: spec.modalities.get(name, spec.default_intensity) for name in modalities}
     with click.progressbar(length=len(subjects), label="reading", file=sys.stderr) as bar:
-        checks = check(
-            subjects, modalities, models, jobs=jobs, progress=lambda done, total: bar.update(1)
-        )
+        checks = check(subjects, models, jobs=jobs, progress=lambda done, total: bar.update(1))
     problems = _problems(checks, spec.tasks)
     if json_file is not None:
         _write(json_file, opened.id, opened.root, checks, problems)

@@ -111,7 +111,7 @@ class _Memory:
 
         def work(subject: Subject) -> str:
             only = replace(subject, volumes={name: subject.volumes[name] for name in wanted})
-            return check_subject(only, wanted, models, faults_only=True).fault
+            return check_subject(only, models, faults_only=True).fault
 
         fresh = {
             keys[unread[position].id]: fault

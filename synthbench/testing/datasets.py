@@ -68,7 +68,7 @@ def _read(specimen: Specimen) -> _Reading:
         subjects = dataset.subjects(root)
         demand(subjects, "it lists no subject")
         complete = max(subjects, key=lambda s: (len(s.volumes), s.label is not None))
-        (checked,) = read_all([complete], list(complete.volumes))
+        (checked,) = read_all([complete])
     after = _listing(root)
     touched = [str(p) for p in {*before, *after} if before.get(p) != after.get(p)]
     return _Reading(root, dataset, subjects, complete, checked, watch, sorted(touched))

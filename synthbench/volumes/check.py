@@ -106,7 +106,6 @@ class SubjectCheck:
 
 def check(
     subjects: Sequence[Subject],
-    modalities: Sequence[str],
     models: Mapping[str, Intensity] | None = None,
     *,
     jobs: int | None = None,
@@ -117,12 +116,12 @@ def check(
     Errors: files missing, damaged, not 3D, NaN, infinite or constant, a non-invertible affine,
     voxels of an absurd size, values that cannot be in their unit; volumes of a subject on different
     grids; an id given twice; the same volume in two patients. Warnings: a modality the subject
-    lacks; the same volume twice within a patient; volumes that fit better when one is shifted;
-    headers that contradict themselves; a CT without air.
+    lacks, where others have it besides all of its own (so a data set of MR with CT and of cone-beam
+    CT with CT lacks nothing); the same volume twice within a patient; volumes that fit better when
+    one is shifted; headers that contradict themselves; a CT without air.
 
     Args:
         subjects: As the dataset lists them.
-        modalities: Those that a subject should have.
         models: Intensity model of each modality; those not named have no unit.
         jobs: Subjects at a time, ``None`` for one a core.
         progress: Called after each subject with (subjects done, subjects in all).
@@ -132,7 +131,7 @@ def check(
     """
 
     def work(subject: Subject) -> SubjectCheck:
-        return check_subject(subject, modalities, models or {})
+        return check_subject(subject, models or {})
 
     found: dict[int, SubjectCheck] = {}
     for done, (position, one) in enumerate(side_by_side(work, subjects, jobs), start=1):
@@ -141,25 +140,19 @@ def check(
             progress(done, len(subjects))
     checks = [found[position] for position in range(len(subjects))]
     _check_ids(checks)
+    _check_gaps(subjects, checks)
     _check_duplicates(subjects, checks)
     return checks
 
 
 def check_subject(
-    subject: Subject,
-    modalities: Sequence[str],
-    models: Mapping[str, Intensity],
-    *,
-    faults_only: bool = False,
+    subject: Subject, models: Mapping[str, Intensity], *, faults_only: bool = False
 ) -> SubjectCheck:
     """Read one subject's files; arguments as in :func:`check`.
 
     With ``faults_only`` what gives warnings and statistics is left out, which halves the time.
     """
     found = SubjectCheck(subject.id, subject.patient, subject.site)
-    for name in modalities:
-        if name not in subject.volumes:
-            found.findings.append(Finding("warning", name, f"subject {subject.id} has no {name}"))
     wanted: list[tuple[str, Origin, Kind]] = [
         (name, origin, "image") for name, origin in subject.volumes.items()
     ]
@@ -244,6 +237,19 @@ def _check_ids(checks: Sequence[SubjectCheck]) -> None:
         if found.id in seen:
             found.findings.append(Finding("error", "id", f"subject id {found.id} occurs twice"))
         seen.add(found.id)
+
+
+def _check_gaps(subjects: Sequence[Subject], checks: Sequence[SubjectCheck]) -> None:
+    order = list(dict.fromkeys(name for subject in subjects for name in subject.volumes))
+    kinds = {frozenset(subject.volumes) for subject in subjects}
+    for subject, found in zip(subjects, checks, strict=True):
+        own = frozenset(subject.volumes)
+        richer: set[str] = set().union(*(kind for kind in kinds if own < kind))
+        found.findings[:0] = [
+            Finding("warning", name, f"subject {subject.id} has no {name}")
+            for name in order
+            if name in richer - own
+        ]
 
 
 def _check_duplicates(subjects: Sequence[Subject], checks: Sequence[SubjectCheck]) -> None:

@@ -22,7 +22,7 @@ def messages(found: SubjectCheck, severity: str) -> list[str]:
 def test_good_subjects_have_no_findings(tmp_path: Path) -> None:
     subjects = [subject(tmp_path, "A", seed=0), subject(tmp_path, "B", seed=1)]
     done: list[tuple[int, int]] = []
-    found = check(subjects, ["t1", "t2"], progress=lambda *counts: done.append(counts))
+    found = check(subjects, progress=lambda *counts: done.append(counts))
     assert [one.findings for one in found] == [[], []]
     assert found[0].volumes == ["t1", "t2", "label"]
     assert (found[0].shape, found[0].spacing) == ((20, 24, 18), (1, 1, 1))
@@ -46,9 +46,11 @@ def test_every_defect_is_found_and_the_rest_is_still_read(tmp_path: Path) -> Non
         },
         mask=save(tmp_path / "mask.nii.gz", np.ones((20, 24, 9), dtype=np.uint8)),
     )
-    first, second = check([good, bad], ["t1", "t2", "ct"])
+    first, second = check([good, bad])
     assert first.usable
-    assert messages(first, "warning") == ["subject A has no ct"]
+    assert messages(first, "warning") == [
+        f"subject A has no {name}" for name in ("flair", "pd", "swi")
+    ]
     assert not second.usable
     found = "\n".join(messages(second, "error"))
     for part in ("damaged.nii.gz", "gone.nii.gz", "pd.nii.gz", "4 mm", "constant", "(20, 24, 9)"):
@@ -61,18 +63,37 @@ def test_the_same_volume_in_two_patients_is_an_error(tmp_path: Path) -> None:
     copy = tmp_path / "copy.nii.gz"
     copy.write_bytes(Path(str(one.volumes["t1"])).read_bytes())
     other = Subject("B", {"t1": copy})
-    found = check([one, other], [])[1]
+    found = check([one, other])[1]
     assert messages(found, "error") == [
         f"t1 of subject B ({copy}) is the same volume as t1 of subject A"
     ]
-    same = check([replace(one, group="P"), replace(other, group="P")], [])[1]
+    same = check([replace(one, group="P"), replace(other, group="P")])[1]
     assert same.usable
-    assert len(messages(same, "warning")) == 1
+    assert sum("is the same volume as" in line for line in messages(same, "warning")) == 1
+
+
+def test_what_a_subject_lacks_is_what_others_have_besides(tmp_path: Path) -> None:
+    kinds = {"A": ("mr", "ct"), "B": ("cbct", "ct"), "C": ("cbct", "ct"), "D": ("ct",)}
+    subjects = [
+        Subject(
+            name,
+            {
+                what: save(tmp_path / name / f"{what}.nii.gz", head(seed=10 * number + place))
+                for place, what in enumerate(kind)
+            },
+        )
+        for number, (name, kind) in enumerate(kinds.items())
+    ]
+    gaps = [
+        [line for line in messages(found, "warning") if "has no" in line]
+        for found in check(subjects)
+    ]
+    assert gaps == [[], [], [], ["subject D has no mr", "subject D has no cbct"]]
 
 
 def test_an_id_that_occurs_twice_is_an_error(tmp_path: Path) -> None:
     one = subject(tmp_path, "A")
-    found = check([one, subject(tmp_path / "other", "A", seed=1)], [])
+    found = check([one, subject(tmp_path / "other", "A", seed=1)])
     assert messages(found[1], "error") == ["subject id A occurs twice"]
 
 
@@ -99,11 +120,11 @@ def test_values_that_cannot_be_hounsfield_units(
 ) -> None:
     path = save(tmp_path / "ct.nii.gz", change(hounsfield()).astype(np.float32))
     one = Subject("A", {"ct": path})
-    (found,) = check([one], ["ct"], CT)
+    (found,) = check([one], CT)
     assert not found.usable
     assert "ct.nii.gz" in found.fault
     assert reason in found.fault
-    assert check([one], ["ct"])[0].usable  # without a unit, any value is as good
+    assert check([one])[0].usable  # without a unit, any value is as good
     with pytest.raises(DataError, match=reason):
         prepared([one], tmp_path / "out", modalities=CT, source="ct")
 
@@ -112,7 +133,7 @@ def test_a_ct_without_air_is_only_noted(tmp_path: Path) -> None:
     good = Subject("A", {"ct": save(tmp_path / "a.nii.gz", hounsfield().astype(np.int16))})
     inside = np.maximum(hounsfield(), -150).astype(np.int16)
     airless = Subject("B", {"ct": save(tmp_path / "b.nii.gz", inside)})
-    first, second = check([good, airless], ["ct"], CT)
+    first, second = check([good, airless], CT)
     assert first.findings == []
     assert second.usable
     assert "no air" in messages(second, "warning")[0]
@@ -121,7 +142,7 @@ def test_a_ct_without_air_is_only_noted(tmp_path: Path) -> None:
 def test_statistics_orientation_and_site_are_told(tmp_path: Path) -> None:
     values = np.arange(20 * 24 * 18).reshape(20, 24, 18).astype(np.int16)
     path = save(tmp_path / "t1.nii.gz", values, np.diag([-1.0, -1.0, 2.0, 1.0]))
-    (found,) = check([Subject("A", {"t1": path}, site="Rome")], ["t1"])
+    (found,) = check([Subject("A", {"t1": path}, site="Rome")])
     told = found.intensities["t1"]
     assert (told.dtype, told.minimum, told.maximum) == ("int16", 0, 8639)
     assert (told.p1, told.median, told.p99) == pytest.approx((86.39, 4319.5, 8552.61), abs=0.01)
@@ -135,7 +156,7 @@ def test_a_shifted_modality_looks_unregistered(tmp_path: Path) -> None:
         name: save(tmp_path / f"{name}.nii.gz", array, affine)
         for name, array in (("t1", t1), ("t2", t2))
     }
-    (found,) = check([Subject("A", paths)], ["t1", "t2"])
+    (found,) = check([Subject("A", paths)])
     assert found.usable
     assert messages(found, "warning") == [
         "t2 of subject A looks unregistered: it fits t1 better when shifted by about 9 mm"
@@ -145,10 +166,10 @@ def test_a_shifted_modality_looks_unregistered(tmp_path: Path) -> None:
 def test_the_number_of_threads_changes_nothing(tmp_path: Path) -> None:
     subjects = [subject(tmp_path, name, seed=n) for n, name in enumerate("ABCD")]
     subjects[2] = replace(subjects[0], id="C")
-    assert check(subjects, ["t1"], jobs=1) == check(subjects, ["t1"], jobs=3)
+    assert check(subjects, jobs=1) == check(subjects, jobs=3)
 
 
 def test_real_volumes_give_no_false_alarm(realset: Path) -> None:
     for folder in sorted((realset / "sts").iterdir())[:3]:
         paths = {name: folder / f"{folder.name}_{name}.nii.gz" for name in ("t1", "ct", "pet")}
-        assert check([Subject(folder.name, paths)], [], CT)[0].findings == []
+        assert check([Subject(folder.name, paths)], CT)[0].findings == []
