@@ -33,7 +33,7 @@ def test_analyze_pairs_are_read(tmp_path, compress):
     assert [subject.id for subject in found] == ["S01", "S02"]
     assert found[0].volumes["t1"].name.endswith(".img.gz" if compress else ".img")
     assert found[0].label is not None
-    for one in check(found, ["t1"]):
+    for one in check(found):
         assert one.findings == []
         assert one.shape == trees.SHAPE
         assert one.spacing == (1.0, 1.0, 2.5)
