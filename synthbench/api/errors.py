@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class SynthbenchError(Exception):
     """An error the user can act on; the command line prints it without a traceback.
@@ -45,3 +47,17 @@ class DataError(SynthbenchError):
     """Data, paths or permissions (exit code 6)."""
 
     exit_code = 6
+
+
+def few(texts: Sequence[str], most: int, mark: str = ", ") -> str:
+    """List the first of many in a message, and say how many more there are.
+
+    Args:
+        texts: Names or clauses.
+        most: How many are told.
+        mark: What stands between two of them: a comma between names, a semicolon between clauses.
+    """
+    told, more = mark.join(texts[:most]), len(texts) - most
+    if more <= 0:
+        return told
+    return f"{told}{'' if mark == ', ' else mark.rstrip()} and {more} more"

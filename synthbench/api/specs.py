@@ -5,7 +5,7 @@ Listing, planning and documentation read these and never import torch.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -147,6 +147,10 @@ class DatasetSpec(ComponentSpec):
     presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     split: Mapping[str, Any] = field(default_factory=dict)
     exportable: bool = False
+
+    def intensities(self, modalities: Iterable[str]) -> dict[str, Intensity]:
+        """Return the intensity model of each of these modalities."""
+        return {name: self.modalities.get(name, self.default_intensity) for name in modalities}
 
 
 @dataclass(frozen=True, kw_only=True)

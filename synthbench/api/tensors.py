@@ -30,6 +30,11 @@ class Setting:
     patch: tuple[int, int, int] | None = None
     intensity: tuple[float, float] = (-1.0, 1.0)
 
+    def scaled(self, image: Tensor) -> Tensor:
+        """Map an image in [-1, 1], such as a tanh makes, onto ``intensity``."""
+        low, high = self.intensity
+        return (high + low) / 2 + (high - low) / 2 * image
+
 
 @dataclass
 class Batch:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from synthbench.api import Task
     from synthbench.volumes.check import Intensities, SubjectCheck
 
+#: Subjects named in a line.
+_MOST_NAMED = 5
+
 
 @click.command("check")
 @click.option("--dataset", required=True, help="Name of the dataset; see `synthbench list`.")
@@ -53,7 +56,7 @@ def command(
     opened = open_dataset(load_registry(), dataset, data_root, dataset_assignments)
     spec, subjects = opened.spec, opened.subjects
     modalities = list(dict.fromkeys(name for s in subjects for name in s.volumes))
-    models = {name: spec.modalities.get(name, spec.default_intensity) for name in modalities}
+    models = spec.intensities(modalities)
     with click.progressbar(length=len(subjects), label="reading", file=sys.stderr) as bar:
         checks = check(subjects, models, jobs=jobs, progress=lambda done, total: bar.update(1))
     problems = _problems(checks, spec.tasks)
@@ -66,12 +69,13 @@ def command(
 
 def _problems(checks: Sequence[SubjectCheck], tasks: Sequence[Task]) -> list[str]:
     """What would make a run impossible, one line each."""
+    from synthbench.api.errors import few
+
     broken = [check.id for check in checks if not check.usable]
     problems = []
     if broken:
-        more = f" and {len(broken) - 5} more" if len(broken) > 5 else ""
         problems.append(
-            f"{len(broken)} of {len(checks)} subjects cannot be used: {', '.join(broken[:5])}{more}"
+            f"{len(broken)} of {len(checks)} subjects cannot be used: {few(broken, _MOST_NAMED)}"
         )
     patients = {check.patient for check in checks if check.usable}
     if len(patients) < 2:

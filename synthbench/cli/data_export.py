@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from synthbench.registry import Entry, Registry
     from synthbench.volumes.exporting import Export
 
+#: Subjects named in a line.
+_MOST_NAMED = 5
+
 
 @click.command("export")
 @click.argument("dataset")
@@ -112,19 +115,17 @@ def _modalities(text: str | None, known: set[str]) -> list[str]:
 
 def _tell(export: Export, dataset: str, layout: str) -> None:
     """Say what is not in the new folder."""
+    from synthbench.api.errors import few
+
     total = len(export.names) + len(export.empty)
     for name, count in export.unplaced.items():
         share = "" if count == total else f" for {count} of {total} subjects"
         click.echo(f"{name}: the layout of {layout} has no place{share}")
     if export.empty:
-        click.echo(f"left out, with no volume to place: {_few(export.empty)}")
+        click.echo(f"left out, with no volume to place: {few(export.empty, _MOST_NAMED)}")
     if export.sessions:
-        click.echo(f"left out, further sessions of a patient of {dataset}: {_few(export.sessions)}")
-
-
-def _few(ids: list[str], most: int = 5) -> str:
-    more = f" and {len(ids) - most} more" if len(ids) > most else ""
-    return ", ".join(ids[:most]) + more
+        named = few(export.sessions, _MOST_NAMED)
+        click.echo(f"left out, further sessions of a patient of {dataset}: {named}")
 
 
 def _next(layout: Entry, folder: Path, modalities: set[str]) -> str:

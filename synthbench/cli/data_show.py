@@ -63,7 +63,7 @@ def command(
     # In the order in which the dataset declares them; modalities of free-form folders follow.
     there = [name for subject in chosen for name in subject.volumes]
     names = [*(name for name in spec.modalities if name in there), *there]
-    models = {name: spec.modalities.get(name, spec.default_intensity) for name in names}
+    models = spec.intensities(names)
     with click.progressbar(length=len(chosen), label="reading", file=sys.stderr) as bar:
         montage = load_montage(opened.id, chosen, models, lambda: bar.update(1))
     draw_montage(montage, file)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from synthbench.api import DataError, Intensity, Subject
+from synthbench.api.errors import few
 from synthbench.execution.subjects import contents, files
 from synthbench.store import versions
 from synthbench.store.atomic import read_json, write_json
@@ -79,9 +80,8 @@ def sort_out(
 def told(bad: Mapping[str, str]) -> str:
     """Name bad subjects and say why, in one line."""
     reasons = [f"{subject}: {why}" for subject, why in bad.items()]
-    more = f"; and {len(bad) - _MOST_TOLD} more" if len(bad) > _MOST_TOLD else ""
     subjects = "1 subject" if len(bad) == 1 else f"{len(bad)} subjects"
-    return f"{subjects} cannot be used: {'; '.join(reasons[:_MOST_TOLD])}{more}"
+    return f"{subjects} cannot be used: {few(reasons, _MOST_TOLD, '; ')}"
 
 
 class _Memory:

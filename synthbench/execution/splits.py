@@ -12,6 +12,7 @@ import yaml
 from pydantic import ValidationError
 
 from synthbench.api import DataError, PluginError, Subject, UsageError
+from synthbench.api.errors import few
 from synthbench.suite import SplitChoice
 from synthbench.volumes.splitting import Split, counted, holdout, kfold
 
@@ -113,7 +114,7 @@ def _groups(subjects: Sequence[Subject], choice: SplitChoice) -> dict[str, str]:
     nowhere = [subject.id for subject in subjects if not subject.site]
     if nowhere:
         raise DataError(
-            f"the site of {_named(nowhere)} is not known, so sites cannot be kept apart",
+            f"the site of {few(nowhere, _MOST_NAMED)} is not known, so sites cannot be kept apart",
             "split by patient, or use a dataset that tells sites (a column 'site' in manifest.csv)",
         )
     sites: dict[str, str] = {}
@@ -221,12 +222,7 @@ def _checked(
 
 def _refuse(ids: Sequence[str], message: str, hint: str) -> None:
     if ids:
-        raise DataError(f"{message} {_named(list(dict.fromkeys(ids)))}", hint)
-
-
-def _named(ids: Sequence[str]) -> str:
-    more = f" and {len(ids) - _MOST_NAMED} more" if len(ids) > _MOST_NAMED else ""
-    return ", ".join(ids[:_MOST_NAMED]) + more
+        raise DataError(f"{message} {few(list(dict.fromkeys(ids)), _MOST_NAMED)}", hint)
 
 
 def parse_counts(text: str) -> dict[str, Any]:

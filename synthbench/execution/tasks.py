@@ -119,7 +119,7 @@ def _find(registry: Registry, suite: Suite, choice: DatasetChoice) -> _Source:
 def _plan(source: _Source, task: TaskChoice, suite: Suite, store: Path) -> TaskPlan:
     entry, spec, wanted = source.entry, source.entry.spec, (*task.source, task.target)
     complete, lacking = usable(entry.id, source.subjects, wanted)
-    models = {m: spec.modalities.get(m, spec.default_intensity) for m in wanted}
+    models = spec.intensities(wanted)
     good, content, bad = sort_out(
         complete, wanted, models, store, leave_out=suite.unusable == "leave_out"
     )

@@ -177,7 +177,7 @@ def prepares(specimen: Specimen) -> None:
         if {*task.source, task.target} <= set(wanted):
             wanted = [*task.source, task.target]
             break
-    models = {name: spec.modalities.get(name, spec.default_intensity) for name in wanted}
+    models = spec.intensities(wanted)
     folder = samples.new_folder()
     done = prepare(
         [subject], models, wanted[:1], spacing=None, folder=folder, regions=reading.dataset.regions

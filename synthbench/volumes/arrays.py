@@ -14,6 +14,7 @@ from synthbench.api import DataError, Intensity
 from synthbench.api.dataset import Origin, Subject, Volume
 from synthbench.volumes.cropping import Box, cut, foreground_box
 from synthbench.volumes.foreground import foreground
+from synthbench.volumes.integers import fits
 from synthbench.volumes.intensity import Bounds, fit, to_unit, unit_fault
 from synthbench.volumes.orientation import voxel_size
 from synthbench.volumes.prepared import volume_file
@@ -117,9 +118,8 @@ def write_arrays(
     else:
         raw = reference.read(subject.label, f"label of subject {subject.id}", "label")
         label = _sized(_cropped(raw, box), spacing, label=True).array
-        small = np.iinfo(np.int16)
-        fits = small.min <= raw.array.min() and raw.array.max() <= small.max
-        _save(folder / "label.npy", label.astype(np.int16) if fits else label)
+        small = fits(raw.array, np.int16)
+        _save(folder / "label.npy", label.astype(np.int16) if small else label)
         # Of the file, not of the coarser grid: a region too small for it stays in the table.
         values = np.unique(raw.array[raw.array > 0])
         table = table or {f"label_{value}": [int(value)] for value in values}

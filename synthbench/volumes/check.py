@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from synthbench.api import DataError, Intensity
-from synthbench.api.dataset import Origin, Subject
+from synthbench.api.dataset import Subject
 from synthbench.volumes.alignment import find_shift
 from synthbench.volumes.arrays import grid_difference
 from synthbench.volumes.hashing import origin_digest
@@ -19,7 +19,7 @@ from synthbench.volumes.headers import header_doubts
 from synthbench.volumes.intensity import unit_fault
 from synthbench.volumes.orientation import voxel_size
 from synthbench.volumes.parallel import side_by_side
-from synthbench.volumes.reading import Kind, Native, name_of, read
+from synthbench.volumes.reading import Native, name_of, parts, read
 
 #: ``error``: no run can use the subject as it is; ``warning``: worth knowing.
 Severity = Literal["error", "warning"]
@@ -153,16 +153,8 @@ def check_subject(
     With ``faults_only`` what gives warnings and statistics is left out, which halves the time.
     """
     found = SubjectCheck(subject.id, subject.patient, subject.site)
-    wanted: list[tuple[str, Origin, Kind]] = [
-        (name, origin, "image") for name, origin in subject.volumes.items()
-    ]
-    if subject.label is not None:
-        wanted.append(("label", subject.label, "label"))
-    for name, origin in (("mask", subject.mask), ("valid", subject.valid)):
-        if origin is not None:
-            wanted.append((name, origin, "mask"))
     reference: tuple[str, Native] | None = None
-    for name, origin, kind in wanted:
+    for name, origin, kind in parts(subject):
         what = f"{name} of subject {subject.id}"
         try:
             native = read(origin, what=what, kind=kind)

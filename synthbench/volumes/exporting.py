@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,10 @@ import numpy.typing as npt
 from synthbench.api import DataError, Dataset, Intensity, UsageError
 from synthbench.api.dataset import Origin, Subject, Volume
 from synthbench.store.atomic import read_json, sweep, write_json
+from synthbench.volumes.integers import fits, whole_numbers
 from synthbench.volumes.orientation import from_ras
-from synthbench.volumes.reading import Kind, read
-from synthbench.volumes.writing import whole_numbers, write_nifti
+from synthbench.volumes.reading import Kind, parts, read
+from synthbench.volumes.writing import write_nifti
 
 #: What was exported, in the folder beside the subjects.
 RECORD = "export.json"
@@ -131,7 +132,8 @@ def plan_export(
         export.sessions += [other.id for other in sessions if other is not subject]
         name = layout.example_id(number)
         files = []
-        for what, kind, origin in _parts(subject, modalities):
+        chosen = replace(subject, volumes=_images(subject, modalities))
+        for what, origin, kind in parts(chosen):
             path = layout.place(name, what) if what != "valid" else None
             if path is None or path in taken:
                 export.unplaced[what] = export.unplaced.get(what, 0) + 1
@@ -159,16 +161,6 @@ def _images(subject: Subject, modalities: Sequence[str]) -> dict[str, Origin]:
         for name, origin in subject.volumes.items()
         if not modalities or name in modalities
     }
-
-
-def _parts(subject: Subject, modalities: Sequence[str]) -> Iterator[tuple[str, Kind, Origin]]:
-    for name, origin in _images(subject, modalities).items():
-        yield name, "image", origin
-    if subject.label is not None:
-        yield "label", "label", subject.label
-    for name, mask in (("mask", subject.mask), ("valid", subject.valid)):
-        if mask is not None:
-            yield name, "mask", mask
 
 
 def _check_place(path: Path, layout: str) -> None:
@@ -208,12 +200,7 @@ def _typed(array: npt.NDArray[Any], kind: Kind, *, hounsfield: bool) -> npt.NDAr
     if kind == "mask":
         return array.astype(np.uint8)
     if kind == "label":
-        return array.astype(np.uint8) if _fits(array, np.uint8) else whole_numbers(array)
-    if _fits(array, np.int16) and (hounsfield or np.array_equal(np.rint(array), array)):
+        return array.astype(np.uint8) if fits(array, np.uint8) else whole_numbers(array)
+    if fits(array, np.int16) and (hounsfield or np.array_equal(np.rint(array), array)):
         return whole_numbers(array)
     return array
-
-
-def _fits(array: npt.NDArray[Any], integer: type[np.integer[Any]]) -> bool:
-    limits = np.iinfo(integer)
-    return bool(limits.min <= array.min() and array.max() <= limits.max)

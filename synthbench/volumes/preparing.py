@@ -11,6 +11,7 @@ from typing import Any
 
 from synthbench.api import DataError, Intensity
 from synthbench.api.dataset import Subject
+from synthbench.api.errors import few
 from synthbench.store import versions
 from synthbench.store.atomic import WriteError, read_json, replacing_folder, write_json
 from synthbench.volumes.arrays import write_arrays
@@ -101,10 +102,9 @@ def _all_of(errors: Sequence[DataError], subjects: int) -> DataError:
     """One error that names every subject; the error itself where there is one."""
     if len(errors) == 1:
         return errors[0]
-    told = "; ".join(error.message for error in errors[:_MOST_TOLD])
-    more = f"; and {len(errors) - _MOST_TOLD} more" if len(errors) > _MOST_TOLD else ""
+    told = few([error.message for error in errors], _MOST_TOLD, "; ")
     return DataError(
-        f"{len(errors)} of {subjects} subjects cannot be used: {told}{more}",
+        f"{len(errors)} of {subjects} subjects cannot be used: {told}",
         "`synthbench data check` lists what is wrong with each; `--leave-out-bad` goes on without "
         "them",
     )

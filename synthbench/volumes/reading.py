@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -14,7 +15,7 @@ from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
 
 from synthbench.api import DataError
-from synthbench.api.dataset import Generated, Origin, Volume
+from synthbench.api.dataset import Generated, Origin, Subject, Volume
 from synthbench.volumes.orientation import to_ras, voxel_size
 from synthbench.volumes.pairs import header_of
 
@@ -85,6 +86,17 @@ def read(origin: Origin, *, what: str, kind: Kind = "image") -> Native:
     shape = (array.shape[0], array.shape[1], array.shape[2])
     array = _CONVERT[kind](array, name)
     return Native(to_ras(Volume(array, affine)), shape, affine, dtype)
+
+
+def parts(subject: Subject) -> Iterator[tuple[str, Origin, Kind]]:
+    """Go through everything a subject has: name, origin and kind of each modality, label, masks."""
+    for name, origin in subject.volumes.items():
+        yield name, origin, "image"
+    if subject.label is not None:
+        yield "label", subject.label, "label"
+    for name, mask in (("mask", subject.mask), ("valid", subject.valid)):
+        if mask is not None:
+            yield name, mask, "mask"
 
 
 def load_image(path: Path, name: str) -> Any:

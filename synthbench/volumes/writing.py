@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 from pathlib import Path
-from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -14,6 +13,7 @@ from synthbench.api import DataError
 from synthbench.api.dataset import Volume
 from synthbench.store.atomic import write_atomic
 from synthbench.volumes.cropping import box_affine, box_shape, uncut, whole_box
+from synthbench.volumes.integers import whole_numbers
 from synthbench.volumes.intensity import Bounds, from_unit
 from synthbench.volumes.orientation import from_ras, ras_grid
 from synthbench.volumes.prepared import PreparedSubject
@@ -93,12 +93,3 @@ def write_nifti(volume: Volume, path: Path) -> None:
                 image.to_stream(file)
 
     write_atomic(path, write)
-
-
-def whole_numbers(raw: npt.NDArray[Any]) -> npt.NDArray[np.generic]:
-    """Round to the nearest integers: int16 where they fit, else int32."""
-    whole = np.rint(raw)
-    limits = np.iinfo(np.int16)
-    fits = limits.min <= whole.min() and whole.max() <= limits.max
-    typed: npt.NDArray[np.generic] = whole.astype(np.int16 if fits else np.int32)
-    return typed

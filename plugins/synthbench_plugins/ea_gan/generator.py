@@ -104,9 +104,7 @@ class StridedUNet3D(Translator):
         x = skips.pop()
         for block in self.decoder:
             x = torch.cat([block(x), skips.pop()], dim=1)
-        low, high = self.setting.intensity
-        image: Tensor = (high + low) / 2 + (high - low) / 2 * torch.tanh(self.output(x))
-        return image
+        return self.setting.scaled(torch.tanh(self.output(x)))
 
 
 def _halvings(patch: _Sides | None, most: int) -> _Sides:

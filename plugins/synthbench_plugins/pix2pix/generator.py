@@ -84,8 +84,7 @@ class UNet2D(Translator):
         """
         slices = fold_slices(source, self.axis)
         images = torch.cat([self._translate(some) for some in torch.split(slices, _SLICES_AT_ONCE)])
-        low, high = self.setting.intensity
-        images = (high + low) / 2 + (high - low) / 2 * torch.tanh(images)
+        images = self.setting.scaled(torch.tanh(images))
         return unfold_slices(images, self.axis, len(source))
 
     def _translate(self, x: Tensor) -> Tensor:

@@ -141,5 +141,4 @@ class ResUNet3D(Translator):
         image: Tensor = self.output(x)
         if self.head == "linear":
             return image
-        low, high = self.setting.intensity
-        return (high + low) / 2 + (high - low) / 2 * torch.tanh(image)
+        return self.setting.scaled(torch.tanh(image))

@@ -168,8 +168,7 @@ class PyramidTransformer(Translator):
                 x = _resize(x, skip.shape[2:])
             x = to_volume(layer(voxels(torch.cat([x, skip], dim=1))), skip.shape[2:])
         image = torch.tanh(to_volume(self.head(voxels(x)), self.patch))
-        low, high = self.setting.intensity
-        return (high + low) / 2 + (high - low) / 2 * image
+        return self.setting.scaled(image)
 
     def _see_globally(self, source: Tensor) -> Tensor:
         shrunk = _resize(source, _divided(self.patch, _GLOBAL))

@@ -45,9 +45,8 @@ class SliceTranslator(Translator):
         # While training all slices go together: batch norm is over the whole batch.
         parts = [slices] if self.training else torch.split(slices, _SLICES_AT_ONCE)
         images = torch.cat([self.image(part) for part in parts])
-        low, high = self.setting.intensity
         # In half precision, neighbours near the ends of the range would fall together.
-        images = (high + low) / 2 + (high - low) / 2 * torch.tanh(images.float())
+        images = self.setting.scaled(torch.tanh(images.float()))
         return unfold_slices(images, self.axis, len(source))
 
     def translate(self, batch: Batch, window: Window) -> Tensor:
