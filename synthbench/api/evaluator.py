@@ -33,6 +33,9 @@ class Case:
         scale: Width of the unit range in physical units, e.g. 4024 for CT in [-1024, 3000] HU;
             1 where the target's intensities are arbitrary.
         unit: Physical unit, or ``""``.
+        low: Physical value of 0 on the unit scale, e.g. -1024; ``None`` where it is unknown.
+        seams: Along each axis, the first voxel behind every border of a sliding window that made
+            the prediction; ``None`` where it is unknown how it was made.
     """
 
     subject: str
@@ -44,6 +47,8 @@ class Case:
     spacing: tuple[float, float, float] = (1.0, 1.0, 1.0)
     scale: float = 1.0
     unit: str = ""
+    low: float | None = None
+    seams: tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]] | None = None
 
 
 @dataclass(frozen=True)

@@ -166,6 +166,8 @@ class Metric:
         data_range: Where the dynamic range L comes from, in words (e.g. ``"fixed, 1.0"``).
         decimals: Digits after the point in tables.
         definition: Formula and library call in one line.
+        family: What it measures, for comparing protocols (``synthbench report
+            --protocol-spread``), e.g. ``ssim`` for MS-SSIM too; empty: its name.
     """
 
     name: str
@@ -176,6 +178,7 @@ class Metric:
     data_range: str = ""
     decimals: int = 3
     definition: str = ""
+    family: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,10 +188,14 @@ class EvaluatorSpec(ComponentSpec):
     Attributes:
         metrics: The metrics it gives.
         default: Whether a run uses it when ``--evaluators`` is not given.
+        protocol: Metric protocol, e.g. ``synthrad2025``: a fixed set of definitions under which
+            scores may be compared; ``code_version`` is its version. A table holds one protocol only
+            and, beside it, evaluators without one.
     """
 
     metrics: tuple[Metric, ...] = ()
     default: bool = False
+    protocol: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

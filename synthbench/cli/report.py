@@ -44,6 +44,15 @@ def _names(_: click.Context, __: click.Parameter, value: tuple[str, ...]) -> tup
     help="foreground, whole, a label region, or all.  [default: foreground, and whole in brief]",
 )
 @click.option(
+    "--protocol", default="", help="Metric protocol, where the run was scored under several."
+)
+@click.option(
+    "--protocol-spread",
+    "spread",
+    is_flag=True,
+    help="Print how each method's score and rank change between the run's metric protocols.",
+)
+@click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
     help="Also write table, caption and figure into this folder.",
@@ -55,6 +64,8 @@ def command(
     form: str,
     metrics: tuple[str, ...],
     regions: tuple[str, ...],
+    protocol: str,
+    spread: bool,
     out: Path | None,
     subject: str | None,
     output: Path | None,
@@ -64,7 +75,8 @@ def command(
     RUN is a run's name or folder; by default the latest run. A run still in progress gives a
     partial table, which says so.
     """
-    from synthbench.report import latex, markdown, tidy
+    from synthbench.api.errors import UsageError
+    from synthbench.report import latex, markdown, protocol_spread, tidy
     from synthbench.report.caption import caption
     from synthbench.report.run_folder import RunFolder, find_run
     from synthbench.report.tables import build_tables
@@ -72,6 +84,19 @@ def command(
     from synthbench.store.paths import output_root
 
     folder = RunFolder.load(find_run(output_root(output), run))
+    if spread:
+        if form != "markdown" or protocol or metrics or regions or subject:
+            raise UsageError(
+                "--protocol-spread prints one table of all protocols, as markdown",
+                "leave out --format, --protocol, --metrics, --regions and --subject",
+            )
+        text = protocol_spread.render(folder)
+        click.echo(text, nl=False)
+        if out is not None:
+            write_text(out / "protocol_spread.md", text)
+            click.echo(f"\nwrote {out / 'protocol_spread.md'}", err=True)
+        return
+    folder = folder.under(protocol)
     tables = build_tables(folder, metrics=metrics, regions=regions)
     if form == "csv":
         text = tidy.render(tables)
@@ -96,7 +121,7 @@ def command(
 
 
 def print_run(run: Path) -> None:
-    """Print a run's tables as markdown.
+    """Print a run's tables as markdown, for each metric protocol in turn.
 
     Args:
         run: The run's folder.
@@ -105,8 +130,10 @@ def print_run(run: Path) -> None:
     from synthbench.report.run_folder import RunFolder
     from synthbench.report.tables import build_tables
 
-    folder = RunFolder.load(run)
-    click.echo("\n".join(markdown.render(table, folder) for table in build_tables(folder)))
+    loaded = RunFolder.load(run)
+    for protocol in loaded.protocols or [""]:
+        folder = loaded.under(protocol)
+        click.echo("\n".join(markdown.render(table, folder) for table in build_tables(folder)))
 
 
 def _draw(run: RunFolder, table: Table, subject: str | None, out: Path, number: int) -> str:

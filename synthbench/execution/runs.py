@@ -164,14 +164,20 @@ class RunWriter:
 def _describe(plan: Plan, registry: Registry) -> dict[str, Any]:
     metrics: dict[str, Any] = {}
     for name in dict.fromkeys(e for cell in plan.cells for e in cell.evaluators):
-        for metric in registry.get("evaluators", name).spec.metrics:
-            metrics[metric.name] = {
+        spec = registry.get("evaluators", name).spec
+        for metric in spec.metrics:
+            # Evaluators may use the same name; the first keeps it, as in runs with one protocol.
+            key = metric.name if metric.name not in metrics else f"{name}:{metric.name}"
+            metrics[key] = {
+                "name": metric.name,
                 "evaluator": name,
+                "protocol": spec.protocol,
+                "protocol_version": spec.code_version,
                 **{
                     field: getattr(metric, field)
                     for field in (
                         *("label", "better", "unit", "decimals"),
-                        *("data_range", "definition", "version"),
+                        *("data_range", "definition", "version", "family"),
                     )
                 },
             }

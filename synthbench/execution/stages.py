@@ -23,6 +23,9 @@ from synthbench.volumes.prepared import Prepared
 
 Report = Callable[[Mapping[str, Any]], None]
 
+#: Where the windows of each prediction met.
+_SEAMS = "seams.json"
+
 
 def run_prep(
     registry: Registry, job: PrepJob, folder: Path, report: Report, jobs: int | None = None
@@ -162,6 +165,7 @@ def run_predict(
 ) -> dict[str, Any]:
     """Translate the test subjects: unit-range arrays for scoring, NIfTI in each one's own space."""
     from synthbench.inference.translate import load_translator, translate
+    from synthbench.inference.window import SlidingWindow
     from synthbench.volumes.patches import whole
     from synthbench.volumes.writing import write_prediction
 
@@ -171,12 +175,17 @@ def run_predict(
     bounds = Bounds(**card["target_bounds"])
     integer = job.intensity(job.target).kind == "window"
     translator = load_translator(registry, recipe, len(job.source), train_folder / "model.pt")
+    window = SlidingWindow(
+        recipe.inference, recipe.patch.size, translator.size_multiple, recipe.intensity[0]
+    )
     seconds: dict[str, float] = {}
+    seams: dict[str, Any] = {}
     for number, subject in enumerate(cell.test):
         report(_progress("predict", number, len(cell.test)))
         started = time.monotonic()
         batch = whole(prepared[subject], job.source, None, recipe.intensity)
         unit = translate(translator, recipe, batch, cell.seed)
+        seams[subject] = window.seams(unit.shape)
         seconds[subject] = round(time.monotonic() - started, 4)
 
         def save(path: Path, array: np.ndarray[Any, Any] = unit) -> None:
@@ -187,6 +196,7 @@ def run_predict(
         write_prediction(
             unit, prepared[subject], bounds, folder / f"{subject}.nii.gz", integer=integer
         )
+    write_json(folder / _SEAMS, seams)
     return {
         "seconds": round(sum(seconds.values()), 3),
         "seconds_by_subject": seconds,
@@ -228,6 +238,7 @@ def _cases(
     cell: Cell, job: PrepJob, prepared: Prepared, predict_folder: Path, report: Report
 ) -> Iterator[Case]:
     intensity = job.intensity(job.target)
+    seams = read_json(predict_folder / _SEAMS) or {}
     for number, identity in enumerate(cell.test):
         report(_progress("score", number, len(cell.test)))
         subject = prepared[identity]
@@ -235,7 +246,7 @@ def _cases(
         physical = intensity.kind == "window"
         yield Case(
             subject=identity,
-            prediction=np.load(predict_folder / f"{identity}.npy"),
+            prediction=_prediction(predict_folder / f"{identity}.npy"),
             target=np.asarray(subject.volume(job.target)),
             source=np.stack([subject.volume(m) for m in job.source]),
             mask=np.asarray(subject.mask),
@@ -243,7 +254,21 @@ def _cases(
             spacing=subject.spacing,
             scale=bounds.high - bounds.low if physical else 1.0,
             unit=intensity.unit if physical else "",
+            low=bounds.low if physical else None,
+            seams=_three(seams.get(identity)),
         )
+
+
+def _three(axes: Any) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]] | None:
+    if axes is None:
+        return None
+    x, y, z = axes
+    return tuple(x), tuple(y), tuple(z)
+
+
+def _prediction(path: Path) -> np.ndarray[Any, Any]:
+    """The prediction; one that is missing is empty, and evaluators say so."""
+    return np.load(path) if path.is_file() else np.empty((0, 0, 0), dtype=np.float32)
 
 
 def _progress(stage: str, done: int, total: int) -> dict[str, Any]:

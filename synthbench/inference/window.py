@@ -45,10 +45,7 @@ class SlidingWindow:
     def __call__(self, network: Callable[[Tensor], Tensor], volume: Tensor) -> Tensor:
         """Apply ``network``; see :class:`synthbench.api.translator.Window`."""
         sides = tuple(volume.shape[2:])
-        window = tuple(
-            self._side(w, side, m)
-            for w, side, m in zip(self.size, sides, self.multiple, strict=True)
-        )
+        window = self._window(sides)
         padding: list[int] = []
         for side, w in zip(reversed(sides), reversed(window), strict=True):
             missing = max(w - side, 0)
@@ -61,6 +58,33 @@ class SlidingWindow:
         before = padding[0::2][::-1]
         cut = tuple(slice(b, b + side) for b, side in zip(before, sides, strict=True))
         return result[:, :, cut[0], cut[1], cut[2]]
+
+    def seams(self, sides: tuple[int, ...]) -> list[list[int]]:
+        """Where windows meet in a volume.
+
+        Args:
+            sides: The volume's shape (X, Y, Z).
+
+        Returns:
+            Along each axis, the first voxel behind every border of a window, sorted; none along an
+            axis that one window covers, or along which every slice is a window of its own.
+        """
+        return [self._borders(w, side) for w, side in zip(self._window(sides), sides, strict=True)]
+
+    def _borders(self, window: int, side: int) -> list[int]:
+        if window >= side or window == 1:
+            return []
+        step = max(int(window * (1 - self.inference.overlap)), 1)
+        # As MONAI places them: the last window is moved back into the volume.
+        starts = {min(start, side - window) for start in range(0, side - window + step, step)}
+        borders = starts | {start + window for start in starts}
+        return sorted(borders - {0, side})
+
+    def _window(self, sides: tuple[int, ...]) -> tuple[int, ...]:
+        return tuple(
+            self._side(w, side, m)
+            for w, side, m in zip(self.size, sides, self.multiple, strict=True)
+        )
 
     def _side(self, wanted: int, side: int, multiple: int) -> int:
         if wanted == 1:

@@ -47,6 +47,16 @@ def definitions(table: Table) -> list[str]:
     return list(lines.values())
 
 
+def metric_protocols(run: RunFolder) -> list[str]:
+    """Each metric protocol of a run with its version: ``synthrad2025, version 1``."""
+    versions = {
+        str(info["protocol"]): info.get("protocol_version", "")
+        for info in run.metrics.values()
+        if info.get("protocol")
+    }
+    return [f"{name}, version {number}" for name, number in versions.items()]
+
+
 def count(number: int, noun: str) -> str:
     """A number and its noun: ``1 subject``, ``12 subjects``."""
     return f"{number} {noun}" + ("" if number == 1 else "s")
@@ -106,7 +116,7 @@ def _marks(table: Table) -> str:
 
 
 def _protocol(run: RunFolder) -> str:
-    parts = []
+    parts = [f"Metric protocol {name}." for name in metric_protocols(run)]
     spacing = run.info.get("spacing")
     if spacing is None:
         parts.append("Volumes on their own grids.")

@@ -45,7 +45,7 @@ def render(table: Table, run: RunFolder) -> str:
     ]
     sizes = ["n"] + [str(table.n(index) or "--") for index in range(len(table.columns))]
     lines = [f"### {escape(title(table.dataset, table.task))}", ""]
-    lines += _aligned([header, *body, sizes])
+    lines += aligned([header, *body, sizes])
     lines += ["", escape(caption(table, run))]
     remarks = notes(table, run)
     if remarks:
@@ -65,7 +65,7 @@ def appendix(run: RunFolder, figures: Sequence[str]) -> str:
     for dataset, task in run.tasks:
         rows = [list(cost.HEADER), *(list(row) for row in cost.cost_rows(run, dataset, task))]
         lines += [f"### Cost: {escape(title(dataset, task))}\n"]
-        lines += [*_aligned([[escape(text) for text in row] for row in rows])]
+        lines += [*aligned([[escape(text) for text in row] for row in rows])]
         lines += ["\nMeans over cells, one model a fold and seed; times depend on the machine.\n"]
     lines += ["### Made by\n", *(f"- {escape(line)}" for line in provenance(run))]
     return "\n" + "\n".join(lines) + "\n"
@@ -84,7 +84,8 @@ def _cell(cell: Cell, table: Table, index: int) -> str:
     return text if cell.ranked else f"{text} (n = {cell.n})"
 
 
-def _aligned(rows: list[list[str]]) -> list[str]:
+def aligned(rows: list[list[str]]) -> list[str]:
+    """A markdown table, header first, its columns padded to one width."""
     widths = [max(3, *(len(row[index]) for row in rows)) for index in range(len(rows[0]))]
     lines = [
         "| " + " | ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)) + " |"

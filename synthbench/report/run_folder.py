@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +74,56 @@ class RunFolder:
     def metrics(self) -> Mapping[str, Mapping[str, Any]]:
         """What ``run.json`` says of each metric, by name, in the evaluators' order."""
         return self.info.get("metrics") or {}
+
+    @property
+    def protocols(self) -> list[str]:
+        """Metric protocols it was scored under, in the evaluators' order."""
+        found = (str(info.get("protocol") or "") for info in self.metrics.values())
+        return list(dict.fromkeys(name for name in found if name))
+
+    def under(self, protocol: str) -> RunFolder:
+        """The run as scored under one metric protocol, beside evaluators without one.
+
+        Args:
+            protocol: One of ``protocols``; ``""`` for the only one.
+
+        Raises:
+            UsageError: For another, or none where there are several.
+        """
+        if not protocol and len(self.protocols) > 1:
+            raise UsageError(
+                f"run {self.name} was scored under several protocols, which no table may mix: "
+                f"{', '.join(self.protocols)}",
+                "choose one with --protocol, or compare them with --protocol-spread",
+            )
+        if protocol and protocol not in self.protocols:
+            listed = f"it has {', '.join(self.protocols) or 'none'}"
+            raise UsageError(
+                f"run {self.name} was not scored under protocol {protocol!r}",
+                did_you_mean(protocol, self.protocols, listed),
+            )
+        chosen = protocol or next(iter(self.protocols), "")
+        metrics: dict[str, Mapping[str, Any]] = {}
+        renamed: dict[tuple[str, str], str] = {}
+        others: set[str] = set()
+        # The protocol's own metrics keep their names.
+        ordered = sorted(self.metrics.items(), key=lambda item: not item[1].get("protocol"))
+        for key, info in ordered:
+            name, evaluator = str(info.get("name") or key), str(info.get("evaluator") or "")
+            if (info.get("protocol") or "") not in ("", chosen):
+                others.add(evaluator)
+                continue
+            if name in metrics:
+                renamed[evaluator, name] = f"{evaluator}:{name}"
+                label = f"{info.get('label') or name} ({short_name(evaluator)})"
+                name = f"{evaluator}:{name}"
+                info = {**info, "name": name, "label": label}
+            metrics[name] = info
+        scores = self.scores[~self.scores["evaluator"].isin(others)]
+        if renamed:
+            pairs = zip(scores["evaluator"], scores["metric"], strict=True)
+            scores = scores.assign(metric=[renamed.get(pair, pair[1]) for pair in pairs])
+        return replace(self, info={**self.info, "metrics": metrics}, scores=scores)
 
     @property
     def tasks(self) -> list[tuple[str, str]]:

@@ -149,8 +149,10 @@ def build_table(
 
     Raises:
         DataError: If a subject was scored twice, or a patient tested in two folds.
-        UsageError: For unknown metrics or regions.
+        UsageError: For unknown metrics or regions, or a run under several metric protocols
+            (:meth:`~synthbench.report.run_folder.RunFolder.under` chooses one).
     """
+    run = run.under("")
     columns = select_columns(run, dataset, task, metrics, regions)
     methods = run.method_order(dataset, task)
     state = progress(of_task(run.cells, dataset, task), methods)

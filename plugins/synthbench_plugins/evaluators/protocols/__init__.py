@@ -1,0 +1,1 @@
+"""Scores as published evaluators define them, one module a protocol."""
