@@ -76,3 +76,25 @@ def test_an_own_window_shrinks_to_the_volume_and_the_patch_does_not() -> None:
 def test_results_are_clipped_and_mapped_to_the_unit_range() -> None:
     image = torch.tensor([-3.0, -1.0, 0.0, 1.0, 9.0])
     assert clip(image, (-1.0, 1.0)).tolist() == [0.0, 0.0, 0.5, 1.0, 1.0]
+
+
+@pytest.mark.parametrize("shape", [(16, 40, 9), (33, 16, 20), (47, 9, 16)])
+def test_seams_are_where_windows_meet(shape: tuple[int, int, int]) -> None:
+    inference = Inference.model_validate({"overlap": 0.0, "blend": "constant", "batch": 1})
+    window = SlidingWindow(inference, (16, 16, 16), 4, 0.0)
+    calls = iter(range(1, 1000))
+
+    def network(volume: torch.Tensor) -> torch.Tensor:
+        return torch.full_like(volume, float(next(calls)) ** 2)
+
+    result = window(network, torch.zeros(1, 1, *shape))[0, 0]
+    for axis, seams in enumerate(window.seams(shape)):
+        jumps = result.diff(dim=axis).abs().movedim(axis, 0).flatten(1).sum(dim=1)
+        assert seams == (torch.nonzero(jumps).flatten() + 1).tolist()
+
+
+def test_seams_with_overlap_and_without_windows() -> None:
+    half = Inference.model_validate({"overlap": 0.5, "window": (16, 1, 0)})
+    window = SlidingWindow(half, (64, 64, 64), 1, 0.0)
+    assert window.seams((32, 20, 20)) == [[8, 16, 24], [], []]
+    assert window.seams((12, 20, 20)) == [[], [], []]
