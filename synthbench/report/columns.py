@@ -105,6 +105,7 @@ def select_columns(
     known_regions = [region for region in _REGION_ORDER if region in found]
     known_regions += sorted(found - set(known_regions))
 
+    scored = set(zip(scores["metric"], scores["region"], strict=True))
     chosen = _choose(metrics, known_metrics, "metric") or _leading(run, known_metrics)
     wanted = _choose(regions, known_regions, "region")
     if wanted:
@@ -113,9 +114,10 @@ def select_columns(
         first = known_regions[0]
         pairs = [(metric, first) for metric in chosen]
         if first != "whole" and "whole" in known_regions:
+            # What is scored in whole volumes only, as under some protocols, is never left out.
             whole = chosen if metrics else chosen[:DEFAULT_WHOLE]
+            whole = [m for m in chosen if m in whole or (m, first) not in scored]
             pairs += [(metric, "whole") for metric in whole]
-    scored = set(zip(scores["metric"], scores["region"], strict=True))
     # Some metrics exist in some regions only; before anything is scored, all are kept.
     if scored:
         pairs = [pair for pair in pairs if pair in scored]

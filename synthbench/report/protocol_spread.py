@@ -1,4 +1,8 @@
-"""How scores and ranks of the same predictions change between metric protocols."""
+"""How scores and ranks of the same predictions change between metric protocols.
+
+Metrics are compared within their family (SSIM, PSNR, ...); what one protocol alone measures is left
+out.
+"""
 
 from __future__ import annotations
 
@@ -103,7 +107,8 @@ def _task(run: RunFolder, dataset: str, task: str) -> str:
     families = dict.fromkeys(column.family for column in columns)
     for family in families:
         of_family = [column for column in columns if column.family == family]
-        lines += [*_family(run, methods, of_family), ""]
+        if len({column.protocol for column in of_family}) > 1:
+            lines += [*_family(run, methods, of_family), ""]
     lines.append(
         "Mean over subjects and, in brackets, the method's rank under that protocol; last column: "
         "best to worst rank of the method. Kendall's tau compares the ranks with those of the "

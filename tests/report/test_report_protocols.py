@@ -129,16 +129,19 @@ def test_spread_groups_by_family_and_names_protocols_without_scores(tmp_path):
     metrics = {
         "ssim": metric("core/iqa", "synthbench", name="ssim", label="SSIM", unit=""),
         "ms_ssim": metric("core/o", "o", name="ms_ssim", label="MS", unit="", family="ssim"),
+        "alone": metric("core/iqa", "synthbench", name="alone", label="Alone", unit=""),
         "mae": metric("core/ct", "ct", name="mae", label="MAE", better="lower"),
     }
     rows = scores_of(values(0.5, 0.6), metric="ssim", unit="")
     rows += scores_of(values(0.9, 0.8), metric="ms_ssim", unit="", evaluator="core/o")
+    rows += scores_of(values(3, 4), metric="alone", unit="")
     nothing = {"status": "unavailable", "detail": "no HU", "evaluator": "core/ct"}
     rows += scores_of({"x/a": ["", ""], "x/b": ["", ""]}, metric="mae", **nothing)
     text = protocol_spread.render(RunFolder.load(write_run(tmp_path, rows, metrics=metrics)))
     (header,) = [line for line in text.splitlines() if line.startswith("| method")]
     assert "SSIM" in header
     assert "MS" in header
+    assert "Alone" not in text
     assert "No score on this task: ct." in text
 
 
@@ -173,3 +176,16 @@ def test_keys_of_run_json_do_not_matter(run):
     (run / "run.json").write_text(json.dumps(content))
     (table,) = build_tables(RunFolder.load(run).under("synthbench"))
     assert "psnr" in [column.metric for column in table.columns]
+
+
+def test_metrics_of_whole_volumes_are_shown_beside_those_of_the_foreground(tmp_path):
+    names = ("psnr", "ssim", "nmse")
+    metrics = {name: metric("core/o", "o", name=name) for name in names}
+    metrics["jump"] = metric("core/artefacts", "", name="jump")
+    rows = [row for name in names for row in scores_of(values(1, 2), metric=name, region="whole")]
+    rows += scores_of(values(1, 2), metric="jump", evaluator="core/artefacts")
+    (table,) = build_tables(RunFolder.load(write_run(tmp_path, rows, metrics=metrics)))
+    assert [(column.metric, column.region) for column in table.columns] == [
+        ("jump", "foreground"),
+        *((name, "whole") for name in names),
+    ]

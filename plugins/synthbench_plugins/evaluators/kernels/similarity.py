@@ -156,7 +156,7 @@ class _Sum:
             inner = tuple(slice(m, m + s) for m, s in zip(margins, sides, strict=True))
             self.mask = as_mask(mask, like)[inner]
             self.voxels = int(torch.count_nonzero(self.mask))
-            self.box = [_extent(self.mask, axis) for axis in range(3)]
+            self.box = _bounding_box(self.mask)
 
     def add(self, where: tuple[slice, slice, slice], block: Tensor) -> None:
         if self.mask is None:
@@ -179,8 +179,14 @@ class _Sum:
         return Mean(self.total / self.voxels if self.voxels else math.nan, self.voxels)
 
 
-def _extent(mask: Tensor, axis: int) -> tuple[int, int]:
-    """First and one past the last index along an axis that holds a voxel; (0, 0) for none."""
-    across = tuple(other for other in range(3) if other != axis)
-    found = torch.nonzero(mask.any(dim=across[1]).any(dim=across[0])).flatten()
+def _bounding_box(mask: Tensor) -> list[tuple[int, int]]:
+    """First and one past the last index that holds a voxel, along each axis; (0, 0) for none."""
+    columns = mask.any(dim=2)
+    x, y = _extent(columns.any(dim=1)), _extent(columns.any(dim=0))
+    inside = mask[slice(*x), slice(*y)]
+    return [x, y, _extent(inside.flatten(0, 1).any(dim=0))]
+
+
+def _extent(occupied: Tensor) -> tuple[int, int]:
+    found = torch.nonzero(occupied).flatten()
     return (int(found[0]), int(found[-1]) + 1) if found.numel() else (0, 0)
