@@ -12,6 +12,7 @@ from synthbench.cli.options import output_option
 if TYPE_CHECKING:
     from synthbench.report.run_folder import RunFolder
     from synthbench.report.tables import Table
+    from synthbench.statistics import Correction, TestName
 
 _SUFFIXES = {"markdown": "md", "latex": "tex", "csv": "csv"}
 
@@ -19,6 +20,20 @@ _SUFFIXES = {"markdown": "md", "latex": "tex", "csv": "csv"}
 def _names(_: click.Context, __: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
     """Split ``a,b c`` given once or several times."""
     return tuple(name for text in value for name in text.replace(",", " ").split())
+
+
+def _margins(_: click.Context, __: click.Parameter, value: tuple[str, ...]) -> dict[str, float]:
+    """Read ``psnr=0.5 ssim=0.01`` given once or several times."""
+    margins = {}
+    for text in value:
+        metric, _sign, number = text.partition("=")
+        try:
+            margins[metric.strip()] = float(number)
+        except ValueError:
+            raise click.BadParameter(f"{text!r} is not METRIC=VALUE, e.g. psnr=0.5") from None
+        if not 0 < margins[metric.strip()] < float("inf"):
+            raise click.BadParameter(f"the margin in {text!r} must be positive")
+    return margins
 
 
 @click.command("report")
@@ -57,6 +72,36 @@ def _names(_: click.Context, __: click.Parameter, value: tuple[str, ...]) -> tup
     type=click.Path(path_type=Path, file_okay=False),
     help="Also write table, caption and figure into this folder.",
 )
+@click.option(
+    "--test",
+    type=click.Choice(["wilcoxon", "permutation", "paired-t"]),
+    default="wilcoxon",
+    show_default=True,
+    help="Paired test over subjects.",
+)
+@click.option(
+    "--correction",
+    type=click.Choice(["holm", "bh", "none"]),
+    default="holm",
+    show_default=True,
+    help="Correction over all tests of a table.",
+)
+@click.option(
+    "--alpha",
+    type=click.FloatRange(0, 0.5, min_open=True),
+    default=0.05,
+    show_default=True,
+    help="Significance level after correction.",
+)
+@click.option("--reference", help="Test against this method.  [default: the best of each column]")
+@click.option(
+    "--margin",
+    "margins",
+    multiple=True,
+    metavar="METRIC=VALUE",
+    callback=_margins,
+    help="Also test equivalence: the largest difference that does not matter.",
+)
 @click.option("--subject", help="Subject of the figure.  [default: the most ordinary one]")
 @output_option
 def command(
@@ -66,6 +111,11 @@ def command(
     regions: tuple[str, ...],
     protocol: str,
     spread: bool,
+    test: TestName,
+    correction: Correction,
+    alpha: float,
+    reference: str | None,
+    margins: dict[str, float],
     out: Path | None,
     subject: str | None,
     output: Path | None,
@@ -79,8 +129,10 @@ def command(
     from synthbench.report import latex, markdown, protocol_spread, tidy
     from synthbench.report.caption import caption
     from synthbench.report.run_folder import RunFolder, find_run
+    from synthbench.report.stats import stats
     from synthbench.report.tables import build_tables
-    from synthbench.store.atomic import write_text
+    from synthbench.report.testing import Testing
+    from synthbench.store.atomic import write_json, write_text
     from synthbench.store.paths import output_root
 
     folder = RunFolder.load(find_run(output_root(output), run))
@@ -97,7 +149,8 @@ def command(
             click.echo(f"\nwrote {out / 'protocol_spread.md'}", err=True)
         return
     folder = folder.under(protocol)
-    tables = build_tables(folder, metrics=metrics, regions=regions)
+    testing = Testing(test, correction, alpha, reference, margins)
+    tables = build_tables(folder, metrics=metrics, regions=regions, testing=testing)
     if form == "csv":
         text = tidy.render(tables)
     else:
@@ -112,10 +165,11 @@ def command(
         if (figure := _draw(folder, table, subject, out, number if len(tables) > 1 else 0))
     ]
     if form == "markdown":
-        text += markdown.appendix(folder, figures)
-    written = [out / f"table.{_SUFFIXES[form]}", out / "caption.txt"]
+        text += markdown.appendix(folder, tables, figures)
+    written = [out / f"table.{_SUFFIXES[form]}", out / "caption.txt", out / "stats.json"]
     write_text(written[0], text)
     write_text(written[1], "\n".join(f"{caption(table, folder)}\n" for table in tables))
+    write_json(written[2], stats(tables, folder))
     names = ", ".join(str(path) for path in [*written, *(out / name for name in figures)])
     click.echo(f"\nwrote {names}", err=True)
 

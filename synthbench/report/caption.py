@@ -5,8 +5,16 @@ from __future__ import annotations
 from synthbench.report.run_folder import RunFolder, short_name
 from synthbench.report.tables import Table
 
-#: Follows a number that is significantly worse than the best of its column.
+#: Follows a number that is significantly worse than the method it was tested against.
 WORSE_MARK = "†"
+#: Follows one that is significantly better than the reference method.
+BETTER_MARK = "‡"
+#: The paired tests in words.
+TESTS = {
+    "wilcoxon": "Wilcoxon signed-rank test",
+    "permutation": "sign-flip permutation test of the mean",
+    "paired-t": "t-test",
+}
 _FULL_PRESET = "paper"
 _REGIONS = {
     "foreground": "inside the subject's foreground mask",
@@ -92,19 +100,8 @@ def _marks(table: Table) -> str:
     parts = []
     if any(cell.rank for row in table.rows for cell in row.cells):
         parts.append("Best in bold, second best underlined; values that print alike share a mark.")
-    family = table.tested
-    if family:
-        methods = {cell.test.method for cell in family if cell.test}
-        null = "exact"
-        if methods == {"asymptotic"}:
-            null = "normal approximation"
-        elif "asymptotic" in methods:
-            null = "exact, or normal approximation for large or tied samples"
-        parts.append(
-            f"{WORSE_MARK} significantly worse than the best method of its column: two-sided "
-            f"Wilcoxon signed-rank test on paired values ({null}), Holm correction over all "
-            f"{count(len(family), 'test')} of this table, alpha = {table.alpha:g}."
-        )
+    if table.tested:
+        parts.append(_testing(table))
     arrows = {column.arrow for column in table.columns}
     meaning = {"↑": "↑ higher is better", "↓": "↓ lower is better"}
     parts.append(", ".join(meaning[arrow] for arrow in sorted(arrows)) + ".")
@@ -113,6 +110,35 @@ def _marks(table: Table) -> str:
         verb = "is a baseline" if len(baselines) == 1 else "are baselines"
         parts.append(f"{join(baselines)} {verb}.")
     return " ".join(parts)
+
+
+def _testing(table: Table) -> str:
+    testing, family = table.testing, table.tested
+    if testing.reference is None:
+        marks = f"{WORSE_MARK} significantly worse than the best method of its column"
+    else:
+        name = next(row.label for row in table.rows if row.method == testing.reference)
+        marks = f"{WORSE_MARK} significantly worse, {BETTER_MARK} significantly better than {name}"
+    nulls = {cell.test.method for cell in family if cell.test} - {"t"}
+    how = {
+        frozenset({"exact"}): " (exact)",
+        frozenset({"asymptotic"}): " (normal approximation)",
+        frozenset({"exact", "asymptotic"}): (
+            " (exact, or normal approximation for large or tied samples)"
+        ),
+        frozenset({"sampled"}): " (random sign flips)",
+        frozenset({"exact", "sampled"}): " (exact, or random sign flips for large samples)",
+    }.get(frozenset(nulls), "")
+    size = count(len(family), "test")
+    correction = {
+        "holm": f"Holm correction over all {size} of this table",
+        "bh": f"Benjamini-Hochberg correction over all {size} of this table",
+        "none": f"NOT corrected for the {size} of this table",
+    }[testing.correction]
+    return (
+        f"{marks}: two-sided {TESTS[testing.test]} on paired values{how}, {correction}, "
+        f"alpha = {testing.alpha:g}."
+    )
 
 
 def _protocol(run: RunFolder) -> str:

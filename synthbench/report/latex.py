@@ -6,7 +6,7 @@ import math
 import re
 from itertools import groupby
 
-from synthbench.report.caption import WORSE_MARK, caption, definitions
+from synthbench.report.caption import BETTER_MARK, WORSE_MARK, caption, definitions
 from synthbench.report.notes import notes, provenance
 from synthbench.report.run_folder import RunFolder, short_name
 from synthbench.report.tables import Cell, Row, Table
@@ -39,6 +39,7 @@ _CHARACTERS = str.maketrans(
         "↑": r"$\uparrow$",
         "↓": r"$\downarrow$",
         "†": r"$\dagger$",
+        "‡": r"$\ddagger$",
         "≤": r"$\leq$",
         "≥": r"$\geq$",
         "−": r"$-$",  # noqa: RUF001
@@ -143,8 +144,7 @@ def _cell(cell: Cell, table: Table, index: int) -> str:
     spread = "" if math.isnan(cell.sd) else rf" $\pm$ {column.format(cell.sd)}"
     size = "" if cell.ranked else f" ($n = {cell.n}$)"
     # As wide as the mark, so that the digits of a column stay in line.
-    mark = escape(WORSE_MARK)
-    mark = (
-        rf"\textsuperscript{{{mark}}}" if cell.worse else rf"\phantom{{\textsuperscript{{{mark}}}}}"
-    )
+    marked = cell.worse or cell.better
+    mark = rf"\textsuperscript{{{escape(BETTER_MARK if cell.better else WORSE_MARK)}}}"
+    mark = mark if marked else rf"\phantom{{{mark}}}"
     return mean + spread + size + mark

@@ -7,7 +7,8 @@ import re
 from collections.abc import Sequence
 
 from synthbench.report import cost
-from synthbench.report.caption import WORSE_MARK, caption, definitions, title
+from synthbench.report.caption import BETTER_MARK, WORSE_MARK, caption, definitions, title
+from synthbench.report.evidence import evidence
 from synthbench.report.notes import notes, provenance
 from synthbench.report.run_folder import RunFolder
 from synthbench.report.tables import Cell, Table
@@ -54,14 +55,17 @@ def render(table: Table, run: RunFolder) -> str:
     return "\n".join(lines) + "\n"
 
 
-def appendix(run: RunFolder, figures: Sequence[str]) -> str:
-    """Render figures, costs and provenance, for a file that stands on its own.
+def appendix(run: RunFolder, tables: Sequence[Table], figures: Sequence[str]) -> str:
+    """Render figures, differences, costs and provenance, for a file that stands on its own.
 
     Args:
         run: The run.
+        tables: Its tables.
         figures: File names beside the markdown file.
     """
     lines = [f"![Source, target, every method and its error map]({name})\n" for name in figures]
+    for table in tables:
+        lines += _differences(table)
     for dataset, task in run.tasks:
         rows = [list(cost.HEADER), *(list(row) for row in cost.cost_rows(run, dataset, task))]
         lines += [f"### Cost: {escape(title(dataset, task))}\n"]
@@ -69,6 +73,41 @@ def appendix(run: RunFolder, figures: Sequence[str]) -> str:
         lines += ["\nMeans over cells, one model a fold and seed; times depend on the machine.\n"]
     lines += ["### Made by\n", *(f"- {escape(line)}" for line in provenance(run))]
     return "\n" + "\n".join(lines) + "\n"
+
+
+def _differences(table: Table) -> list[str]:
+    behind = evidence(table)
+    if not behind:
+        return []
+    level = f"{1 - table.alpha:.0%} interval"
+    header = ["metric", "method", "minus", "difference", level, "g_z", "p", "adjusted p"]
+    rows = [header]
+    for each in behind:
+        # One digit more than the table: differences are smaller than what they are made of.
+        digits = each.column.decimals + 1
+        test = each.cell.test
+        assert test is not None
+        low, high = each.interval.low, each.interval.high
+        between = "--" if math.isnan(low) else f"{low:+.{digits}f} to {high:+.{digits}f}"
+        effect = each.effects.g_z
+        rows.append(
+            [
+                each.column.name,
+                each.row.label,
+                each.opponent.label,
+                f"{test.mean_difference:+.{digits}f}",
+                between,
+                "--" if math.isnan(effect) else f"{effect:+.2f}",
+                f"{test.p:.2g}",
+                f"{each.cell.p_adjusted:.2g}",
+            ]
+        )
+    return [
+        f"### Differences: {escape(title(table.dataset, table.task))}\n",
+        *_aligned([[escape(text) for text in row] for row in rows]),
+        "\nMean paired differences; the intervals are not corrected for several tests, g_z is the "
+        "difference in standard deviations of the differences.\n",
+    ]
 
 
 def _cell(cell: Cell, table: Table, index: int) -> str:
@@ -79,8 +118,8 @@ def _cell(cell: Cell, table: Table, index: int) -> str:
     if not math.isnan(cell.sd):
         text += f" ± {column.format(cell.sd)}"
     text = {1: f"**{text}**", 2: f"<ins>{text}</ins>"}.get(cell.rank, text)
-    if cell.worse:
-        text += f" {WORSE_MARK}"
+    if cell.worse or cell.better:
+        text += f" {WORSE_MARK if cell.worse else BETTER_MARK}"
     return text if cell.ranked else f"{text} (n = {cell.n})"
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from synthbench import statistics
 from synthbench.report.caption import count, join
 from synthbench.report.columns import Column
+from synthbench.report.evidence import equivalence_lines, subjects_line
 from synthbench.report.run_folder import RunFolder
 from synthbench.report.tables import Row, Table
 
@@ -23,6 +24,8 @@ def notes(table: Table, run: RunFolder) -> list[str]:
         *_failures(table),
         *_lost_to_baselines(table),
         *_power(table),
+        *subjects_line(table),
+        *equivalence_lines(table),
         *_against_the_mean(table),
         *_missing_values(table),
         *_of_methods(table, run),
@@ -136,15 +139,16 @@ def _power(table: Table) -> list[str]:
     sizes = [table.n(index) for index in range(_width(table)) if not table.scores[index].of_sets]
     if not family:
         return ["One subject only: no standard deviation and no test."] if 1 in sizes else []
-    # Holm is monotone in the raw p-values, so this is the best any data of this size could do.
+    # Corrections are monotone in the raw p-values: this is the best any data of this size could do.
     smallest = np.array([cell.test.smallest_p for cell in family if cell.test])
-    reachable = statistics.holm(smallest)
+    reachable = statistics.correct(smallest, table.testing.correction)
     hopeless = {
         cell.test.n: (cell.test.smallest_p, float(floor))
         for cell, floor in zip(family, reachable, strict=True)
         if cell.test and floor > table.alpha
     }
-    needed = statistics.pairs_needed(len(family), table.alpha)
+    together = len(family) if table.testing.correction == "holm" else 1
+    needed = statistics.pairs_needed(together, table.alpha)
     return [
         f"Cannot reach significance with n = {n}: the smallest possible p is {p:.3g}, after "
         f"correction {floor:.3g}; at least {needed} subjects are needed for this table. A missing "
@@ -157,11 +161,16 @@ def _against_the_mean(table: Table) -> list[str]:
     lines = []
     for row in table.rows:
         for index, (cell, column) in enumerate(zip(row.cells, table.columns, strict=True)):
-            best = table.best(index)
-            if cell.test and best and cell.p_adjusted <= table.alpha and not cell.worse:
+            opponent = table.opponent(index)
+            if not (cell.test and opponent and cell.p_adjusted <= table.alpha):
+                continue
+            if cell.test.direction * cell.test.mean_difference < 0:
+                first, second = row.label, opponent.label
+                if (cell.test.mean_difference < 0) != column.higher_is_better:
+                    first, second = second, first
                 lines.append(
-                    f"{row.label} has the worse mean in {column.name} yet is better than "
-                    f"{best.label} in most subjects (adjusted p = {cell.p_adjusted:.2g}): a few "
+                    f"{first} has the worse mean in {column.name} yet is better than "
+                    f"{second} in most subjects (adjusted p = {cell.p_adjusted:.2g}): a few "
                     "large losses decide the mean."
                 )
     return lines

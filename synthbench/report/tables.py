@@ -17,10 +17,8 @@ from synthbench.report.columns import Column, select_columns
 from synthbench.report.gather import ColumnScores, column_scores
 from synthbench.report.progress import NOT_AVAILABLE, Progress, progress
 from synthbench.report.run_folder import RunFolder, of_task
+from synthbench.report.testing import Testing, check_margins, find_method
 from synthbench.statistics import PairedTest
-
-#: Significance level, after correction.
-ALPHA = 0.05
 
 
 @dataclass(frozen=True)
@@ -36,9 +34,11 @@ class Cell:
             have does not.
         rank: 1 for the best of the column, 2 for the second, 0 for all others; values that print
             alike share a rank.
-        test: This method minus the column's best; ``None`` for the best and the untested.
-        p_adjusted: After Holm's correction over the table's tests; NaN without a test.
-        worse: Whether it is significantly worse than the best of the column.
+        test: This method minus the column's best, or minus the reference method where one was
+            asked for; ``None`` for that method itself and the untested.
+        p_adjusted: After correction over the table's tests; NaN without a test.
+        worse: Whether it is significantly worse than the method it was tested against.
+        better: Whether it is significantly better; against the best of a column, none ever is.
     """
 
     mean: float = float("nan")
@@ -50,6 +50,7 @@ class Cell:
     test: PairedTest | None = None
     p_adjusted: float = float("nan")
     worse: bool = False
+    better: bool = False
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ class Table:
         columns: What is measured where.
         rows: Baselines first.
         scores: The subjects' values behind each column; rows in the order of ``rows``.
-        alpha: Significance level.
+        testing: How methods were compared; the reference is a canonical id.
         progress: How far the task's cells have come.
     """
 
@@ -88,19 +89,24 @@ class Table:
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
     scores: tuple[ColumnScores, ...]
-    alpha: float
+    testing: Testing
     progress: Progress
 
     @property
+    def alpha(self) -> float:
+        """Significance level, after correction."""
+        return self.testing.alpha
+
+    @property
     def tested(self) -> list[Cell]:
-        """Cells with a test: the family that Holm's correction covers."""
+        """Cells with a test: the family that the correction covers."""
         return [cell for row in self.rows for cell in row.cells if cell.test is not None]
 
     def n(self, column: int) -> int:
         """Subjects compared in a column."""
         return int(self.scores[column].common.sum())
 
-    def best(self, column: int) -> Row | None:
+    def opponent(self, column: int) -> Row | None:
         """The method that the others of a column were tested against, if any was."""
         if not any(row.cells[column].test for row in self.rows):
             return None
@@ -110,22 +116,32 @@ class Table:
 
 
 def build_tables(
-    run: RunFolder, *, metrics: Sequence[str] = (), regions: Sequence[str] = ()
+    run: RunFolder,
+    *,
+    metrics: Sequence[str] = (),
+    regions: Sequence[str] = (),
+    testing: Testing = Testing(),  # noqa: B008
 ) -> list[Table]:
     """Build the table of every task of a run; see :func:`build_table`.
 
     Raises:
         DataError: If the run has no cells at all.
+        UsageError: For a margin of a metric that no table has.
     """
     if not run.tasks:
         raise DataError(
             f"run {run.name} has no cells yet",
             "wait until it has started, or repeat the `synthbench run` command",
         )
-    return [
-        build_table(run, dataset, task, metrics=metrics, regions=regions)
+    tables = [
+        build_table(run, dataset, task, metrics=metrics, regions=regions, testing=testing)
         for dataset, task in run.tasks
     ]
+    check_margins(
+        testing.margins,
+        list(dict.fromkeys(column.metric for table in tables for column in table.columns)),
+    )
+    return tables
 
 
 def build_table(
@@ -135,7 +151,7 @@ def build_table(
     *,
     metrics: Sequence[str] = (),
     regions: Sequence[str] = (),
-    alpha: float = ALPHA,
+    testing: Testing = Testing(),  # noqa: B008
 ) -> Table:
     """Build the table of one task.
 
@@ -145,26 +161,30 @@ def build_table(
         task: The task.
         metrics: See :func:`synthbench.report.columns.select_columns`.
         regions: See there.
-        alpha: Significance level after correction.
+        testing: How methods are compared; the reference may be a printed name.
 
     Raises:
         DataError: If a subject was scored twice, or a patient tested in two folds.
-        UsageError: For unknown metrics or regions, or a run under several metric protocols
-            (:meth:`~synthbench.report.run_folder.RunFolder.under` chooses one).
+        UsageError: For unknown metrics, regions or reference methods, or a run under several
+            metric protocols (:meth:`~synthbench.report.run_folder.RunFolder.under` chooses one).
     """
     run = run.under("")
     columns = select_columns(run, dataset, task, metrics, regions)
     methods = run.method_order(dataset, task)
+    if testing.reference is not None:
+        labels = {method: run.label(method) for method in methods}
+        testing = replace(testing, reference=find_method(testing.reference, labels, task))
+    reference = methods.index(testing.reference) if testing.reference else None
     state = progress(of_task(run.cells, dataset, task), methods)
     rows = of_task(run.scores, dataset, task)
     scores = [
         column_scores(run, rows, column, methods, run.patients(dataset)) for column in columns
     ]
     by_column = [
-        _compare(column, values, _summarise(values, methods, state))
+        _compare(column, values, _summarise(values, methods, state), testing, reference)
         for column, values in zip(columns, scores, strict=True)
     ]
-    by_column = _correct(columns, by_column, alpha)
+    by_column = _correct(columns, by_column, testing)
     return Table(
         dataset=dataset,
         task=task,
@@ -179,7 +199,7 @@ def build_table(
             for index, method in enumerate(methods)
         ),
         scores=tuple(scores),
-        alpha=alpha,
+        testing=testing,
         progress=state,
     )
 
@@ -200,8 +220,14 @@ def _summarise(scores: ColumnScores, methods: Sequence[str], state: Progress) ->
     return cells
 
 
-def _compare(column: Column, scores: ColumnScores, cells: list[Cell]) -> list[Cell]:
-    """Rank the methods of a column and test each against the best."""
+def _compare(
+    column: Column,
+    scores: ColumnScores,
+    cells: list[Cell],
+    testing: Testing,
+    reference: int | None,
+) -> list[Cell]:
+    """Rank the methods of a column and test each against the best, or against the reference."""
     ranked = [index for index, cell in enumerate(cells) if cell.ranked]
     if len(ranked) < 2:
         return cells
@@ -210,35 +236,42 @@ def _compare(column: Column, scores: ColumnScores, cells: list[Cell]) -> list[Ce
     # Marks follow what is printed: two equal numbers, one bold and one not, would puzzle readers.
     printed = {index: sign * float(column.format(cells[index].mean)) for index in ranked}
     places = sorted(set(printed.values()), reverse=True)[:2]
+    opponent = best if reference is None else reference
+    testable = opponent in ranked and not scores.of_sets and scores.common.sum() > 1
     compared = list(cells)
     for index in ranked:
         rank = places.index(printed[index]) + 1 if printed[index] in places else 0
         test = None
-        if index != best and not scores.of_sets and scores.common.sum() > 1:
-            test = statistics.wilcoxon(
-                scores.values[index, scores.common], scores.values[best, scores.common]
+        if index != opponent and testable:
+            test = statistics.compare(
+                scores.values[index, scores.common],
+                scores.values[opponent, scores.common],
+                testing.test,
             )
         compared[index] = replace(cells[index], rank=rank, test=test)
     return compared
 
 
 def _correct(
-    columns: Sequence[Column], by_column: Sequence[Sequence[Cell]], alpha: float
+    columns: Sequence[Column], by_column: Sequence[Sequence[Cell]], testing: Testing
 ) -> list[list[Cell]]:
-    """Correct over all tests of the table, then mark what is significantly worse."""
+    """Correct over all tests of the table, then mark what is significantly worse or better."""
     raw = np.array(
         [cell.test.p if cell.test else np.nan for cells in by_column for cell in cells],
         dtype=np.float64,
     )
-    adjusted = iter(statistics.holm(raw).tolist())
+    adjusted = iter(statistics.correct(raw, testing.correction).tolist())
     corrected = []
     for column, cells in zip(columns, by_column, strict=True):
         sign = 1.0 if column.higher_is_better else -1.0
         done = []
         for cell in cells:
             p = next(adjusted)
-            # The test may speak against the mean (few large losses, many small gains).
-            worse = cell.test is not None and p <= alpha and sign * cell.test.rank_biserial < 0
-            done.append(replace(cell, p_adjusted=p, worse=worse))
+            found = cell.test is not None and p <= testing.alpha
+            gain = sign * cell.test.direction if cell.test else 0.0
+            # Ranks may speak against the mean (few large losses, many small gains); the best mean
+            # is not called worse for that.
+            better = found and gain > 0 and testing.reference is not None
+            done.append(replace(cell, p_adjusted=p, worse=found and gain < 0, better=better))
         corrected.append(done)
     return corrected

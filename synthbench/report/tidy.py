@@ -7,7 +7,8 @@ import io
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from synthbench.report.tables import Cell, Table
+from synthbench.report.evidence import Evidence, evidence
+from synthbench.report.tables import Table
 
 FIELDS = (
     "dataset",
@@ -28,15 +29,22 @@ FIELDS = (
     "rank",
     "compared_with",
     "mean_difference",
+    "ci_low",
+    "ci_high",
+    "ci_method",
+    "g_z",
     "rank_biserial",
-    "wilcoxon_statistic",
+    "test",
+    "statistic",
     "null_distribution",
     "p",
-    "p_holm",
+    "correction",
+    "p_adjusted",
     "tests_in_family",
     "alpha",
     "smallest_p",
     "significantly_worse",
+    "significantly_better",
 )
 
 
@@ -51,8 +59,9 @@ def render(tables: Sequence[Table]) -> str:
 
 
 def _rows(table: Table) -> Iterable[dict[str, Any]]:
+    behind = {(each.index, each.row.method): each for each in evidence(table)}
     for index, column in enumerate(table.columns):
-        best = table.best(index)
+        opponent = table.opponent(index)
         for row in table.rows:
             cell = row.cells[index]
             yield {
@@ -72,25 +81,32 @@ def _rows(table: Table) -> Iterable[dict[str, Any]]:
                 "sd": _number(cell.sd),
                 "ranked": cell.ranked,
                 "rank": cell.rank or "",
-                **(_test(cell, table) if cell.test else {}),
-                "compared_with": best.method if best and cell.test else "",
+                **(_test(behind[index, row.method], table) if cell.test else {}),
+                "compared_with": opponent.method if opponent and cell.test else "",
             }
 
 
-def _test(cell: Cell, table: Table) -> dict[str, Any]:
-    test = cell.test
+def _test(found: Evidence, table: Table) -> dict[str, Any]:
+    cell, test = found.cell, found.cell.test
     assert test is not None
     return {
         "mean_difference": _number(test.mean_difference),
+        "ci_low": _number(found.interval.low),
+        "ci_high": _number(found.interval.high),
+        "ci_method": found.interval.method,
+        "g_z": _number(found.effects.g_z),
         "rank_biserial": _number(test.rank_biserial),
-        "wilcoxon_statistic": _number(test.statistic),
+        "test": test.test,
+        "statistic": _number(test.statistic),
         "null_distribution": test.method,
         "p": _number(test.p),
-        "p_holm": _number(cell.p_adjusted),
+        "correction": table.testing.correction,
+        "p_adjusted": _number(cell.p_adjusted),
         "tests_in_family": len(table.tested),
         "alpha": table.alpha,
         "smallest_p": _number(test.smallest_p),
         "significantly_worse": cell.worse,
+        "significantly_better": cell.better,
     }
 
 

@@ -143,7 +143,7 @@ def test_csv_has_full_precision_and_every_p(rendered):
     assert float(unet["mean"]) == pytest.approx(sum(VALUES["x/unet"]) / 10, rel=1e-14)
     assert (unet["p"], unet["compared_with"]) == ("", "")
     assert float(gan["p"]) == 2 / 2**10
-    assert float(gan["p_holm"]) == 4 / 2**10
+    assert float(gan["p_adjusted"]) == 4 / 2**10
     assert gan["compared_with"] == "x/unet"
     assert gan["null_distribution"] == "exact"
     assert (big["state"], big["mean"]) == ("OOM", "")

@@ -47,7 +47,9 @@ def test_output_root_prefers_the_option(tmp_path, monkeypatch):
 def test_files_are_written(run_folder, tmp_path, capsys):  # noqa: F811
     out = tmp_path / "out"
     assert main(["report", str(run_folder), "--out", str(out)]) == 0
-    assert sorted(path.name for path in out.iterdir()) == ["caption.txt", "figure.png", "table.md"]
+    assert sorted(path.name for path in out.iterdir()) == [
+        *("caption.txt", "figure.png", "stats.json", "table.md")
+    ]
     text = (out / "table.md").read_text()
     assert "![Source, target, every method and its error map](figure.png)" in text
     assert capsys.readouterr().out in text

@@ -19,7 +19,7 @@ def test_costs_are_means_over_finished_cells(tmp_path):
         ("1 487 537", "600", "150.0", "2.0", "1 000"),
         ("--",) * 5,
     }
-    assert "150.0" in appendix(run, [])
+    assert "150.0" in appendix(run, [], [])
 
 
 def test_gpu_memory_wins_over_that_of_the_process(tmp_path):

@@ -41,7 +41,7 @@ def test_golden_table(tmp_path):
     assert [cells[f"x/{name}"].worse for name in "abcd"] == [True, False, True, True]
     assert cells["x/a"].test.mean_difference == pytest.approx(-0.3715, abs=5e-7)
     assert cells["x/b"].test is None
-    assert table.best(0).method == "x/b"
+    assert table.opponent(0).method == "x/b"
     assert table.n(0) == 12
 
 
@@ -184,9 +184,10 @@ def test_one_method_is_not_ranked(tmp_path):
 
 def test_too_few_subjects_are_said_aloud(tmp_path):
     run, table = load(tmp_path, scores_of({"x/a": [20.0, 21.0, 22.0], "x/b": [19.0, 20.0, 21.5]}))
-    (note,) = notes(table, run)
+    note, power = notes(table, run)
     assert note.startswith("Cannot reach significance with n = 3: the smallest possible p is 0.25")
     assert "at least 6 subjects" in note
+    assert power.endswith("in PSNR (foreground) would need (power 80%): about 6 for x/b.")
 
 
 def test_a_lost_duel_with_a_baseline_is_said_aloud(tmp_path):

@@ -1,5 +1,3 @@
-"""Golden numbers: 12 subjects, 4 methods, made from sines and rounded to three decimals."""
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -8,15 +6,7 @@ from scipy import stats
 
 from synthbench import statistics
 from synthbench.api.errors import DataError
-
-I = np.arange(12)  # noqa: E741
-BASE = 27 + 1.5 * np.sin(1.7 * I)
-GOLDEN = {
-    "A": np.round(BASE, 3),
-    "B": np.round(BASE + 0.35 + 0.25 * np.cos(2.3 * I), 3),
-    "C": np.round(BASE + 0.10 + 0.40 * np.sin(3.1 * I + 1), 3),
-    "D": np.round(BASE - 0.60 + 0.30 * np.cos(1.1 * I + 2), 3),
-}
+from tests.statistics.golden import GOLDEN
 
 
 def test_golden_means_and_spread():
@@ -143,3 +133,62 @@ def test_the_test_does_not_depend_on_the_order_of_methods(differences):
     assert forward.p == pytest.approx(backward.p)
     assert forward.rank_biserial == pytest.approx(-backward.rank_biserial)
     assert 0 < forward.p <= 1
+
+
+@pytest.mark.parametrize(
+    ("rival", "t", "p"),
+    [
+        ("A", 6.791839, 2.986035e-05),
+        ("C", 2.718289, 1.999251e-02),
+        ("D", 11.552843, 1.717036e-07),
+    ],
+)
+def test_golden_paired_t(rival, t, p):
+    test = statistics.paired_t(GOLDEN["B"], GOLDEN[rival])
+    assert test.statistic == pytest.approx(t, abs=5e-7)
+    assert test.p == pytest.approx(p, rel=5e-7)
+    assert (test.method, test.smallest_p, test.test) == ("t", 0.0, "paired-t")
+
+
+def test_golden_corrections():
+    t = np.array([statistics.paired_t(GOLDEN["B"], GOLDEN[name]).p for name in "ACD"])
+    assert statistics.holm(t) == pytest.approx([5.972e-05, 0.01999251, 5.2e-07], rel=1e-2)
+    assert statistics.holm(t)[:2] == pytest.approx([5.972070e-05, 0.01999251], rel=1e-6)
+    raw = np.array([statistics.wilcoxon(GOLDEN["B"], GOLDEN[name]).p for name in "ACD"])
+    assert statistics.correct(raw, "bh") == pytest.approx(
+        [0.00073242, 0.03417969, 0.00073242], abs=5e-9
+    )
+    assert statistics.correct(raw, "none").tolist() == raw.tolist()
+
+
+def test_golden_sign_flips():
+    test = statistics.sign_flip(GOLDEN["B"], GOLDEN["A"])
+    assert test.p == pytest.approx(0.000488281, abs=5e-10)
+    assert test.statistic == pytest.approx(0.3715, abs=5e-7)
+    assert test.method == "exact"
+
+
+def test_many_sign_flips_are_drawn_the_same_each_time():
+    a = np.random.default_rng(1).normal(0.3, 1.0, 40)
+    first, second = (statistics.sign_flip(a, np.zeros(40)) for _ in range(2))
+    assert first == second
+    assert first.method == "sampled"
+    assert first.p == pytest.approx(statistics.paired_t(a, np.zeros(40)).p, abs=0.02)
+    assert statistics.sign_flip(a + 100, np.zeros(40)).p == first.smallest_p == 2e-4
+
+
+@pytest.mark.parametrize("name", ["wilcoxon", "permutation", "paired-t"])
+def test_every_test_survives_degenerate_values(name):
+    assert statistics.compare(np.ones(5), np.ones(5), name).p == 1.0
+    assert statistics.compare(np.array([2.0]), np.array([1.0]), name).p == 1.0
+    assert np.isnan(statistics.compare(np.array([np.nan]), np.array([1.0]), name).p)
+    shifted = statistics.compare(np.arange(8) + 0.1, np.arange(8.0), name)
+    assert shifted.p <= 2 / 2**8
+    assert shifted.direction > 0
+    assert statistics.compare(np.arange(8.0), np.arange(8) + 0.1, name).direction < 0
+
+
+def test_only_ranks_can_speak_against_the_mean():
+    differences = np.array([1.0, 2.0, 3.0, 4.0, -40.0])
+    assert statistics.wilcoxon(differences, np.zeros(5)).direction > 0
+    assert statistics.paired_t(differences, np.zeros(5)).direction < 0
