@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("synthbench.cli.run", "Train methods on a dataset and score them."),
     "translate": ("synthbench.cli.translate", "Translate volumes with a trained method."),
     "report": ("synthbench.cli.report", "Make tables and figures of a run."),
+    "audit": ("synthbench.cli.audit", "Check a table that somebody printed."),
     "list": ("synthbench.cli.list", "List what is installed, broken plugins included."),
     "info": ("synthbench.cli.info", "Show everything about one component."),
     "data": ("synthbench.cli.data", "Look at a dataset and check its files."),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -43,8 +44,12 @@ class Evidence:
     needed: int | None
 
 
-def evidence(table: Table) -> list[Evidence]:
-    """Compute the evidence of every test of a table, column by column."""
+@lru_cache(maxsize=32)
+def evidence(table: Table) -> tuple[Evidence, ...]:
+    """Compute the evidence of every test of a table, column by column.
+
+    Kept by table: several outputs of one report ask for the same intervals, which take time.
+    """
     found = []
     for index, row, opponent, a, b in _pairs(table):
         effects = statistics.effects(a, b)
@@ -60,7 +65,7 @@ def evidence(table: Table) -> list[Evidence]:
                 needed=_needed(table, effects),
             )
         )
-    return found
+    return tuple(found)
 
 
 def equivalences(table: Table) -> list[tuple[int, Row, Row, Equivalence, float]]:

@@ -72,11 +72,15 @@ def nemenyi(mean_ranks: FloatArray, n: int) -> FloatArray:
         n: Blocks behind them.
 
     Returns:
-        p-values, shape (M, M).
+        p-values, shape (M, M), 1 on the diagonal.
     """
     k = len(mean_ranks)
-    q = np.abs(mean_ranks[:, None] - mean_ranks) / np.sqrt(k * (k + 1) / (6 * n))
-    return np.asarray(stats.studentized_range.sf(q * np.sqrt(2), k, np.inf), dtype=np.float64)
+    first, second = np.triu_indices(k, 1)
+    gaps = np.abs(mean_ranks[first] - mean_ranks[second]) / np.sqrt(k * (k + 1) / (6 * n))
+    p = np.ones((k, k))
+    p[first, second] = stats.studentized_range.sf(gaps * np.sqrt(2), k, np.inf)
+    p[second, first] = p[first, second]
+    return p
 
 
 def critical_difference(methods: int, n: int, alpha: float = 0.05) -> float:

@@ -218,7 +218,7 @@ def test_the_command_line_passes_the_choices_on(tmp_path, capsys):
     assert "Benjamini-Hochberg" in capsys.readouterr().out
     table = (out / "table.md").read_text()
     assert "| 99% interval" in table
-    assert re.search(r"x/b +\| +x/a +\| +\+0\.37[12] \| +\+0\.\d+ to \+0\.\d+ \|", table)
+    assert re.search(r"x/b +\| x/a +\| \+0\.37[12] +\| \+0\.\d+ to \+0\.\d+ +\|", table)
 
 
 @pytest.mark.parametrize(
