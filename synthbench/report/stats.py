@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import asdict
 from itertools import combinations
 from typing import Any
 
@@ -12,9 +13,9 @@ import numpy as np
 from synthbench import statistics
 from synthbench.report.columns import Column
 from synthbench.report.evidence import POWER, Evidence, equivalences, evidence
-from synthbench.report.gather import column_scores
-from synthbench.report.run_folder import RunFolder, of_task
-from synthbench.report.tables import Row, Table
+from synthbench.report.run_folder import RunFolder
+from synthbench.report.tables import Table
+from synthbench.report.trainings import Trainings
 from synthbench.statistics import FloatArray
 
 #: Mean ranks over fewer datasets say nothing.
@@ -58,7 +59,7 @@ def _table(table: Table, run: RunFolder) -> dict[str, Any]:
     columns = []
     for index, column in enumerate(table.columns):
         opponent = table.opponent(index)
-        resampled = _Trainings(table, run, index)
+        resampled = Trainings(table, run, index)
         comparisons = [
             _comparison(each) | resampled.comparison(each.row, each.opponent)
             for each in behind
@@ -108,7 +109,7 @@ def _comparison(each: Evidence) -> dict[str, Any]:
         "method": each.row.method,
         "n": test.n,
         "mean_difference": test.mean_difference,
-        "interval": _interval(each.interval),
+        "interval": asdict(each.interval),
         "d_z": each.effects.d_z,
         "g_z": each.effects.g_z,
         "d_av": each.effects.d_av,
@@ -124,16 +125,7 @@ def _comparison(each: Evidence) -> dict[str, Any]:
     }
 
 
-def _interval(interval: statistics.Interval) -> dict[str, Any]:
-    return {
-        "low": interval.low,
-        "high": interval.high,
-        "level": interval.level,
-        "method": interval.method,
-    }
-
-
-def _methods(table: Table, index: int, resampled: _Trainings) -> list[dict[str, Any]]:
+def _methods(table: Table, index: int, resampled: Trainings) -> list[dict[str, Any]]:
     scores, column = table.scores[index], table.columns[index]
     ranked = [row for row in table.rows if row.cells[index].ranked]
     places: dict[str, dict[str, Any]] = {}
@@ -207,75 +199,6 @@ def _pairs(
         }
         for (a, b), test, p in zip(pairs, tests, adjusted, strict=True)
     ]
-
-
-class _Trainings:
-    """Scores of one column by training seed and by fold, where there are several.
-
-    Args:
-        table: The table.
-        run: The run.
-        index: Column.
-    """
-
-    def __init__(self, table: Table, run: RunFolder, index: int) -> None:
-        self._table, self._run, self._index = table, run, index
-        scores = table.scores[index]
-        self._methods = [row.method for row in table.rows]
-        self._units = np.array(scores.units)[scores.common]
-        rows = of_task(run.scores, table.dataset, table.task)
-        several = not scores.of_sets and len(self._units) > 0
-        seeds, folds = sorted(set(rows["seed"])), sorted(set(rows["fold"]))
-        self._by_seed = (
-            np.stack([self._values(rows[rows["seed"] == seed]) for seed in seeds])
-            if several and len(seeds) > 1
-            else None
-        )
-        self._by_fold = (
-            [self._values(rows[rows["fold"] == fold]) for fold in folds]
-            if several and len(folds) > 1
-            else []
-        )
-
-    def _values(self, rows: Any) -> FloatArray:
-        """Values of some rows, lined up with the compared cases, shape (M, N), NaN elsewhere."""
-        table, run = self._table, self._run
-        column, patients = table.columns[self._index], run.patients(table.dataset)
-        found = column_scores(run, rows, column, self._methods, patients)
-        at = {unit: number for number, unit in enumerate(found.units)}
-        values = np.full((len(self._methods), len(self._units)), np.nan)
-        for number, unit in enumerate(self._units):
-            if unit in at:
-                values[:, number] = found.values[:, at[unit]]
-        return values
-
-    def seed_spread(self, row: Row) -> float | None:
-        """Standard deviation over seeds of a method's mean; ``None`` with one seed."""
-        if self._by_seed is None or not row.cells[self._index].ranked:
-            return None
-        values = self._by_seed[:, self._methods.index(row.method)]
-        means = values.mean(axis=1)
-        return statistics.spread(means[np.isfinite(means)])
-
-    def comparison(self, row: Row, opponent: Row) -> dict[str, Any]:
-        """What seeds and folds say of one difference."""
-        a, b = self._methods.index(row.method), self._methods.index(opponent.method)
-        over_seeds = over_folds = None
-        if self._by_seed is not None:
-            differences = self._by_seed[:, a] - self._by_seed[:, b]
-            whole = np.isfinite(differences).all(axis=1)
-            found = statistics.crossed_interval(differences[whole], level=1 - self._table.alpha)
-            over_seeds = _interval(found) | {"seeds": int(whole.sum())}
-        if self._by_fold:
-            means = np.array([_mean(values[a] - values[b]) for values in self._by_fold])
-            test = statistics.nadeau_bengio(means[np.isfinite(means)], 1 / (len(self._by_fold) - 1))
-            over_folds = {"folds": test.folds, "t": test.statistic, "p": test.p}
-        return {"over_seeds_and_subjects": over_seeds, "nadeau_bengio": over_folds}
-
-
-def _mean(values: FloatArray) -> float:
-    values = values[np.isfinite(values)]
-    return float(values.mean()) if values.size else float("nan")
 
 
 def _across(tables: Sequence[Table]) -> list[dict[str, Any]]:
