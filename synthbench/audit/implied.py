@@ -50,10 +50,10 @@ def _range(task: str, rows: dict[str, dict[str, Claim]]) -> list[Finding]:
         # The bound that binds: largest lower bound, smallest upper bound.
         pick = max if error == "mae" else min
         method = pick(implied, key=lambda name: implied[name])
-        each = ", ".join(f"{name} {value:.3g}" for name, value in implied.items())
+        each = ", ".join(f"{name} {_short(value)}" for name, value in implied.items())
         message = (
             f"PSNR and {error.upper()} together imply a data range of {limit} about "
-            f"{implied[method]:.3g} ({each})"
+            f"{_short(implied[method])} ({each})"
         )
         narrow = [
             implied[name] / 10 ** (spread_allowance(rows[name][error]) / 20) for name in implied
@@ -108,3 +108,7 @@ def _normaliser(task: str, rows: dict[str, dict[str, Claim]]) -> list[Finding]:
             tuple(implied.items()),
         )
     ]
+
+
+def _short(value: float) -> str:
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"

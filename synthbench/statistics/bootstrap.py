@@ -118,7 +118,7 @@ def ranking(
     draws = _draws(values.shape[1], np.random.default_rng(seed))
     means = (values if higher_is_better else -values) @ draws.T
     # Sums in another order differ in the last digits; equal methods must stay equal.
-    means = np.round(means, 12)
+    means = np.round(means / max(float(np.abs(means).max()), np.finfo(np.float64).tiny), 12)
     winners = means == means.max(axis=0)
     ranks = stats.rankdata(-means, method="average", axis=0)
     low, high = np.quantile(ranks, [(1 - level) / 2, (1 + level) / 2], axis=1)

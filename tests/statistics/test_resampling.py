@@ -44,6 +44,14 @@ def test_ranking_of_clear_and_of_equal_methods():
     equal = statistics.ranking(np.stack([GOLDEN["A"], GOLDEN["A"]]), higher_is_better=True)
     assert equal.best.tolist() == [0.5, 0.5]
     assert (equal.low == equal.high).all()
+    zero = statistics.ranking(np.zeros((2, 5)), higher_is_better=True)
+    assert zero.best.tolist() == [0.5, 0.5]
+
+
+def test_ranking_does_not_depend_on_the_unit():
+    ranking = statistics.ranking(MATRIX, higher_is_better=True)
+    tiny = statistics.ranking(MATRIX * 1e-15, higher_is_better=True)
+    assert (tiny.best == ranking.best).all()
 
 
 def test_an_interval_over_seeds_and_subjects_is_wider_than_over_subjects_alone():
