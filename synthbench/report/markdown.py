@@ -104,7 +104,7 @@ def _differences(table: Table) -> list[str]:
         )
     return [
         f"### Differences: {escape(title(table.dataset, table.task))}\n",
-        *_aligned([[escape(text) for text in row] for row in rows]),
+        *aligned([[escape(text) for text in row] for row in rows]),
         "\nMean paired differences; the intervals are not corrected for several tests, g_z is the "
         "difference in standard deviations of the differences.\n",
     ]
