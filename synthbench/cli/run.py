@@ -40,7 +40,12 @@ _EXIT_SOME_FAILED = 3
     show_default=True,
     help="local: a subprocess a cell; inline: in this process.",
 )
-@click.option("--jobs", "-j", type=click.IntRange(min=1), help="Cells at a time [one a GPU, or 1].")
+@click.option(
+    "--jobs",
+    "-j",
+    type=click.IntRange(min=1),
+    help="Cells at a time.  [default: one a GPU; without GPUs one a core with 8 GiB of memory]",
+)
 @click.option("--time-limit", type=float, help="Minutes after which a cell is stopped.")
 @click.option(
     "--dry-run", is_flag=True, help="Show the plan and what is already done; run nothing."
@@ -125,7 +130,8 @@ def _execute(
     if executor == "inline":
         where = InlineExecutor(run.store, registry)
     else:
-        where = LocalExecutor(run.store, jobs, None if time_limit is None else time_limit * 60)
+        limit = None if time_limit is None else time_limit * 60
+        where = LocalExecutor(run.store, jobs, limit, cells=len(plan.cells))
     with ProgressPrinter() as printer:
         registry.register_local(printer, "progress")
         return execute(plan, run, where, registry, printer.tick)

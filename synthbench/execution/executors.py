@@ -12,14 +12,19 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Any, Protocol
 
+import psutil
+
 from synthbench.api import DataError
 from synthbench.execution.environment import gpus
 from synthbench.execution.worker import run_job
 from synthbench.registry import Registry
 from synthbench.store.atomic import read_json
+from synthbench.volumes.parallel import cores
 
 Outcome = dict[str, Any]
 Report = Callable[[Mapping[str, Any]], None]
+#: Memory of the machine that one job may count on where nobody says how many run at a time, bytes.
+_MEMORY_PER_JOB = 8 * 2**30
 #: A stopped worker gets this long to write its checkpoint.
 _GRACE_SECONDS = 30.0
 
@@ -149,7 +154,10 @@ class _Process:
         name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
         hint = f"see {self._folder / 'log.txt'}"
         if code == -signal.SIGKILL:
-            hint = "the system may have run out of memory: lower batch or patch.size; " + hint
+            hint = (
+                "the system may have run out of memory: run fewer cells at a time (--jobs), "
+                f"or lower batch or patch.size; {hint}"
+            )
         return {
             "state": "killed",
             "message": f"the worker ended with {name}",
@@ -162,22 +170,30 @@ class LocalExecutor:
     """One subprocess a job on this machine, as many at a time as there are slots.
 
     On a machine with GPUs a slot is a GPU (several slots may share one); otherwise the cores are
-    divided among the slots.
+    divided among the slots. Networks of this field gain little from a second core, so jobs side by
+    side end sooner than one after the other with all cores each.
 
     Args:
         store: Root of the store.
-        slots: Jobs at a time; default: one a GPU, or one.
+        slots: Jobs at a time; default: one a GPU. Without GPUs one a core, as far as there are
+            ``cells`` and 8 GiB of memory for each.
         time_limit: Seconds after which a job is stopped, or ``None``.
+        cells: Cells of the whole plan, finished ones too: a run that is continued divides the
+            cores as it did before, because the number of threads decides the last bits of a sum.
     """
 
     def __init__(
-        self, store: Path, slots: int | None = None, time_limit: float | None = None
+        self,
+        store: Path,
+        slots: int | None = None,
+        time_limit: float | None = None,
+        cells: int = 1,
     ) -> None:
         devices = [uuid for uuid, _ in gpus()]
         visible = os.environ.get("CUDA_VISIBLE_DEVICES")
         if visible is not None:
             devices = [name for name in visible.split(",") if name]
-        self.slots = slots or max(len(devices), 1)
+        self.slots = slots or len(devices) or _slots_of_cores(cells)
         self._store = store
         self._limit = time_limit
         self._environments = [self._environment(devices, n) for n in range(self.slots)]
@@ -189,8 +205,7 @@ class LocalExecutor:
         if devices:
             environment["CUDA_VISIBLE_DEVICES"] = devices[slot % len(devices)]
         if self.slots > 1 and "OMP_NUM_THREADS" not in environment:
-            cores = os.cpu_count() or 1
-            environment["OMP_NUM_THREADS"] = str(max(1, cores // self.slots))
+            environment["OMP_NUM_THREADS"] = str(max(1, cores() // self.slots))
         return environment
 
     def submit(self, folder: Path, report: Report) -> Handle:
@@ -207,6 +222,11 @@ class LocalExecutor:
             ) from error
         self._running.append((slot, process))
         return process
+
+
+def _slots_of_cores(cells: int) -> int:
+    memory = psutil.virtual_memory().total // _MEMORY_PER_JOB
+    return max(1, min(cores(), cells, memory))
 
 
 def _read_progress(path: Path) -> Mapping[str, Any] | None:

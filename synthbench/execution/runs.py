@@ -136,19 +136,21 @@ class RunWriter:
         records = [s.record or {} for s in (prep, train, predict)]
         scored = [cell.stage(self.store, f"score/{e}").record or {} for e in cell.evaluators]
         done = cell.finished(self.store)
-        peaks = {
-            name: max((r[name] for r in records if name in r), default=None)
-            for name in ("peak_rss_mb", "peak_vram_mb")
-        }
         return {
             **row,
-            **peaks,
             "state": "done" if done else last["state"],
             "message": "" if done else last["message"],
             "seconds_prep": records[0].get("seconds"),
             "seconds_train": records[1].get("seconds"),
             "seconds_predict": records[2].get("seconds"),
             "seconds_score": round(sum(r.get("seconds", 0.0) for r in scored), 3),
+            "volumes": len(records[2].get("seconds_by_subject", ())) or None,
+            **{
+                f"{peak}_{stage}_mb": record.get(f"{peak}_mb")
+                for stage, record in zip(("train", "predict"), records[1:], strict=True)
+                for peak in ("peak_rss", "peak_vram")
+            },
+            "threads": records[1].get("threads"),
             "parameters": records[1].get("parameters"),
             "steps": records[1].get("steps"),
             "resumed": records[1].get("resumed"),

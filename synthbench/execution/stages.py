@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import resource
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict
@@ -15,6 +13,7 @@ import numpy as np
 from synthbench.api import Batch, Case, Recipe
 from synthbench.execution.cells import Cell, PrepJob
 from synthbench.execution.environment import versions
+from synthbench.execution.memory import forget_peaks, peaks
 from synthbench.registry import Registry
 from synthbench.registry.recipes import with_changes
 from synthbench.store.atomic import read_json, write_atomic, write_json
@@ -75,11 +74,14 @@ def run_train(
     checkpoint_seconds: float,
 ) -> dict[str, Any]:
     """Train a cell's method, continuing from a checkpoint where there is one."""
+    import torch
+
     from synthbench.training import checkpoint
     from synthbench.training.engine import Engine, TrainingJob
     from synthbench.training.precision import pick_device
     from synthbench.volumes.patches import PatchSampler, whole
 
+    forget_peaks()
     prepared = Prepared(prepared_folder)
     recipe = Recipe.model_validate(cell.recipe)
     write_json(folder / "model.json", model_card(cell, job, prepared, recipe))
@@ -126,7 +128,13 @@ def run_train(
     )
     record = engine.run()
     checkpoint.clear(folder)
-    return {**record, "warnings": warnings, **_peaks(), "versions": versions()}
+    return {
+        **record,
+        "warnings": warnings,
+        "threads": torch.get_num_threads(),
+        **peaks(),
+        "versions": versions(),
+    }
 
 
 def model_card(cell: Cell, job: PrepJob, prepared: Prepared, recipe: Recipe) -> dict[str, Any]:
@@ -169,6 +177,7 @@ def run_predict(
     from synthbench.volumes.patches import whole
     from synthbench.volumes.writing import write_prediction
 
+    forget_peaks()
     prepared = Prepared(prepared_folder)
     recipe = Recipe.model_validate(cell.recipe)
     card = read_json(train_folder / "model.json")
@@ -200,7 +209,7 @@ def run_predict(
     return {
         "seconds": round(sum(seconds.values()), 3),
         "seconds_by_subject": seconds,
-        **_peaks(),
+        **peaks(),
         "versions": versions(),
     }
 
@@ -273,13 +282,3 @@ def _prediction(path: Path) -> np.ndarray[Any, Any]:
 
 def _progress(stage: str, done: int, total: int) -> dict[str, Any]:
     return {"stage": stage, "step": done, "steps": total, "fraction": done / total}
-
-
-def _peaks() -> dict[str, float]:
-    """Peak memory of this process so far, and of the GPU where one was used."""
-    rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    peaks = {"peak_rss_mb": round(rss / (1e6 if sys.platform == "darwin" else 1e3), 1)}
-    torch = sys.modules.get("torch")
-    if torch is not None and torch.cuda.is_available():
-        peaks["peak_vram_mb"] = round(torch.cuda.max_memory_allocated() / 1e6, 1)
-    return peaks

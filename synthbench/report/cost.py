@@ -6,11 +6,21 @@ import pandas as pd
 
 from synthbench.report.run_folder import RunFolder, of_task
 
-HEADER = ("method", "parameters", "steps", "training (s)", "translating (s)", "peak memory (MB)")
-_COLUMNS = ("parameters", "steps", "seconds_train", "seconds_predict")
+#: Heading, column of ``cells.csv``, digits. "Memory" is the peak of the process.
+_COLUMNS = (
+    ("parameters", "parameters", 0),
+    ("steps", "steps", 0),
+    ("training (s)", "seconds_train", 1),
+    ("memory (MB)", "peak_rss_train_mb", 0),
+    ("GPU memory (MB)", "peak_vram_train_mb", 0),
+    ("translating (s a volume)", "seconds_volume", 2),
+    ("memory (MB)", "peak_rss_predict_mb", 0),
+    ("GPU memory (MB)", "peak_vram_predict_mb", 0),
+)
+_UNKNOWN = "--"
 
 
-def cost_rows(run: RunFolder, dataset: str, task: str) -> list[tuple[str, ...]]:
+def cost_table(run: RunFolder, dataset: str, task: str) -> list[tuple[str, ...]]:
     """Means over a method's finished cells; absolute times only say much on a GPU.
 
     Args:
@@ -19,30 +29,47 @@ def cost_rows(run: RunFolder, dataset: str, task: str) -> list[tuple[str, ...]]:
         task: Task.
 
     Returns:
-        One row a method, columns as in :data:`HEADER`; "--" where nothing is known. Peak memory is
-        that of the GPU where one was used, else of the whole process.
+        The header, and one row a method; "--" where nothing is known. Memory stands after the time
+        of the part it belongs to; columns of GPU memory are there where a GPU was used.
     """
     cells = of_task(run.cells, dataset, task)
-    rows = []
-    for method in run.method_order(dataset, task):
-        mine = cells[(cells["method"] == method) & (cells["state"] == "done")]
-        values = [_mean(mine, column) for column in _COLUMNS]
-        peak = _mean(mine, "peak_vram_mb") or _mean(mine, "peak_rss_mb")
-        digits = (0, 0, 1, 1, 0)
-        rows.append(
-            (
-                run.label(method),
-                *(
-                    "--" if value is None else f"{value:,.{places}f}".replace(",", " ")
-                    for value, places in zip((*values, peak), digits, strict=True)
-                ),
-            )
-        )
-    return rows
+    done = cells[cells["state"] == "done"].copy()
+    if {"seconds_predict", "volumes"} <= set(done):
+        done["seconds_volume"] = _numbers(done["seconds_predict"]) / _numbers(done["volumes"])
+    methods = run.method_order(dataset, task)
+    columns = [("method", [run.label(method) for method in methods])]
+    for heading, column, digits in _COLUMNS:
+        means = [_mean(done[done["method"] == method], column) for method in methods]
+        if heading.startswith("GPU") and all(mean is None for mean in means):
+            continue
+        columns.append((heading, [_written(mean, digits) for mean in means]))
+    return list(
+        zip(*([heading, *cells_of_column] for heading, cells_of_column in columns), strict=True)
+    )
+
+
+def cost_note(run: RunFolder, dataset: str, task: str) -> str:
+    """What the cost table's numbers are, for under it."""
+    cells = of_task(run.cells, dataset, task)
+    threads = _numbers(cells["threads"]).dropna() if "threads" in cells else pd.Series(dtype=float)
+    counts = sorted({int(count) for count in threads})
+    note = "Means over cells, one model a fold and seed; times depend on the machine"
+    if counts:
+        many = " or ".join(str(count) for count in counts)
+        note += f" ({many} CPU thread{'' if counts == [1] else 's'} a cell)"
+    return note + ". Memory is the peak of the process while training, and while translating."
+
+
+def _written(mean: float | None, digits: int) -> str:
+    return _UNKNOWN if mean is None else f"{mean:,.{digits}f}".replace(",", " ")
+
+
+def _numbers(column: pd.Series) -> pd.Series:
+    return pd.to_numeric(column, errors="coerce")
 
 
 def _mean(cells: pd.DataFrame, column: str) -> float | None:
     if column not in cells:
         return None
-    numbers = pd.to_numeric(cells[column], errors="coerce").dropna()
+    numbers = _numbers(cells[column]).dropna()
     return float(numbers.mean()) if len(numbers) else None

@@ -67,10 +67,10 @@ def appendix(run: RunFolder, tables: Sequence[Table], figures: Sequence[str]) ->
     for table in tables:
         lines += _differences(table)
     for dataset, task in run.tasks:
-        rows = [list(cost.HEADER), *(list(row) for row in cost.cost_rows(run, dataset, task))]
+        rows = cost.cost_table(run, dataset, task)
         lines += [f"### Cost: {escape(title(dataset, task))}\n"]
         lines += [*aligned([[escape(text) for text in row] for row in rows])]
-        lines += ["\nMeans over cells, one model a fold and seed; times depend on the machine.\n"]
+        lines += [f"\n{cost.cost_note(run, dataset, task)}\n"]
     lines += ["### Made by\n", *(f"- {escape(line)}" for line in provenance(run))]
     return "\n" + "\n".join(lines) + "\n"
 

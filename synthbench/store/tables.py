@@ -6,6 +6,7 @@ SCORE_COLUMNS = (
 )
 CELL_COLUMNS = (
     *("label", "dataset", "task", "method", "fold", "seed", "state", "seconds_prep"),
-    *("seconds_train", "seconds_predict", "seconds_score", "peak_rss_mb", "peak_vram_mb"),
+    *("seconds_train", "seconds_predict", "seconds_score", "volumes", "threads"),
+    *("peak_rss_train_mb", "peak_rss_predict_mb", "peak_vram_train_mb", "peak_vram_predict_mb"),
     *("parameters", "steps", "message", "resumed", "train_dir", "predict_dir", "prep_dir"),
 )

@@ -14,11 +14,15 @@ Result = TypeVar("Result")
 _MOST_WORKERS = 8
 
 
+def cores() -> int:
+    """CPU cores that this process may use."""
+    usable = getattr(os, "sched_getaffinity", None)  # not on macOS
+    return len(usable(0)) if usable is not None else os.cpu_count() or 1
+
+
 def workers() -> int:
     """Threads to use when nobody says how many: one a core that this process may use, at most 8."""
-    usable = getattr(os, "sched_getaffinity", None)  # not on macOS
-    cores = len(usable(0)) if usable is not None else os.cpu_count() or 1
-    return min(cores, _MOST_WORKERS)
+    return min(cores(), _MOST_WORKERS)
 
 
 def side_by_side(

@@ -12,7 +12,7 @@ TWO = [("GPU-a", "Big card"), ("GPU-b", "Big card")]
 def clean(monkeypatch: pytest.MonkeyPatch) -> None:
     for variable in ("CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS", "OMP_WAIT_POLICY"):
         monkeypatch.delenv(variable, raising=False)
-    monkeypatch.setattr(executors.os, "cpu_count", lambda: 8)
+    monkeypatch.setattr(executors, "cores", lambda: 8)
 
 
 def devices(executor: LocalExecutor) -> list[str | None]:
@@ -51,3 +51,19 @@ def test_without_gpus_slots_share_the_cores(
     assert {e["OMP_WAIT_POLICY"] for e in four._environments} == {"PASSIVE"}
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     assert {e["OMP_NUM_THREADS"] for e in LocalExecutor(tmp_path, 4)._environments} == {"1"}
+
+
+@pytest.mark.parametrize(
+    ("cells", "gigabytes", "expected"),
+    [(13, 512, 8), (3, 512, 3), (13, 25, 3), (13, 4, 1), (1, 512, 1)],
+)
+def test_without_gpus_there_is_a_cell_a_core_while_memory_lasts(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, cells: int, gigabytes: int, expected: int
+) -> None:
+    class Memory:
+        total = gigabytes * 2**30
+
+    monkeypatch.setattr(executors, "gpus", lambda: [])
+    monkeypatch.setattr(executors.psutil, "virtual_memory", Memory)
+    assert LocalExecutor(tmp_path, cells=cells).slots == expected
+    assert LocalExecutor(tmp_path, 2, cells=cells).slots == 2
