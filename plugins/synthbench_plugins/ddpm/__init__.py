@@ -52,7 +52,7 @@ def _small(channels: list[int], *, side: int, batch: int, steps: int, ddim: int)
 
 _PRESETS = {
     "smoke": _small([8, 16], side=32, batch=1, steps=30, ddim=4),
-    "quick": _small([16, 32, 32], side=40, batch=1, steps=300, ddim=4),
+    "quick": _small([16, 32, 32], side=32, batch=1, steps=700, ddim=4),
 }
 
 _NOTES = (
