@@ -36,6 +36,8 @@ class Case:
         low: Physical value of 0 on the unit scale, e.g. -1024; ``None`` where it is unknown.
         seams: Along each axis, the first voxel behind every border of a sliding window that made
             the prediction; ``None`` where it is unknown how it was made.
+        fault: Why there is no prediction that could be scored (missing, on another grid), where
+            that is known already; ``prediction`` is empty then.
     """
 
     subject: str
@@ -49,6 +51,7 @@ class Case:
     unit: str = ""
     low: float | None = None
     seams: tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]] | None = None
+    fault: str = ""
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,8 @@ class Score:
         metric: Name of one of the evaluator's declared metrics.
         value: The number; NaN unless the status is ``ok`` or ``capped``.
         unit: Unit of the value.
-        voxels: Number of voxels it was computed from.
+        voxels: Number of voxels it was computed from; of a set, of what its metric's ``sample``
+            says.
         status: See :data:`ScoreStatus`.
         detail: Why the status is not ``ok``.
     """
@@ -85,4 +89,8 @@ class Evaluator(ABC):
 
         Args:
             cases: Loaded lazily, one at a time; do not keep them.
+
+        Yields:
+            One row a subject, region and metric; or, of a metric of the whole set of volumes (a
+            Frechet distance, say), one row whose ``subject`` is empty.
         """

@@ -168,6 +168,8 @@ class Metric:
         definition: Formula and library call in one line.
         family: What it measures, for comparing protocols (``synthbench report
             --protocol-spread``), e.g. ``ssim`` for MS-SSIM too; empty: its name.
+        sample: Of scores of whole sets: what ``Score.voxels`` counts instead, e.g. ``slices``;
+            tables print the number with the label, since such scores depend on it.
     """
 
     name: str
@@ -179,6 +181,7 @@ class Metric:
     decimals: int = 3
     definition: str = ""
     family: str = ""
+    sample: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -83,11 +83,12 @@ class _Planner:
         self.registry = registry
         self.suite = suite
         self.plan = Plan(suite)
-        self.evaluators = (
+        chosen = (
             registry.select("evaluators", suite.evaluators)
             if suite.evaluators
             else [entry for entry in registry.all("evaluators") if entry.spec.default]
         )
+        self.evaluators = [(entry, entry.missing({})) for entry in chosen]
 
     def add_task(self, task: TaskPlan) -> None:
         """Add a task's cells."""
@@ -169,6 +170,8 @@ class _Planner:
                 "code_version": entry.spec.code_version,
                 "sources": entry.editable_digest,
                 "metrics": {metric.name: metric.version for metric in entry.spec.metrics},
+                # Scores that are unavailable for want of weights are made once these are there.
+                **({"lacking": [what for what, _ in lacking]} if lacking else {}),
             }
-            for entry in self.evaluators
+            for entry, lacking in self.evaluators
         }

@@ -179,7 +179,7 @@ def _describe(plan: Plan, registry: Registry) -> dict[str, Any]:
                     field: getattr(metric, field)
                     for field in (
                         *("label", "better", "unit", "decimals"),
-                        *("data_range", "definition", "version", "family"),
+                        *("data_range", "definition", "version", "family", "sample"),
                     )
                 },
             }

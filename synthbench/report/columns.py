@@ -167,7 +167,7 @@ def _column(info: Mapping[str, Any], scores: pd.DataFrame, metric: str, region: 
     evaluators = list(dict.fromkeys(rows["evaluator"]))
     return Column(
         metric=metric,
-        label=str(info.get("label") or metric),
+        label=str(info.get("label") or metric) + _sample(info, rows),
         region=region,
         evaluator=str(info.get("evaluator") or (evaluators[0] if evaluators else "")),
         version=str(info.get("version", "")),
@@ -177,3 +177,12 @@ def _column(info: Mapping[str, Any], scores: pd.DataFrame, metric: str, region: 
         data_range=str(info.get("data_range") or ""),
         definition=str(info.get("definition") or ""),
     )
+
+
+def _sample(info: Mapping[str, Any], rows: pd.DataFrame) -> str:
+    """From how many a score of a whole set was computed, as part of its name: it depends on it."""
+    counts = sorted({int(count) for count in rows["voxels"].dropna() if count > 0})
+    if not info.get("sample") or not counts:
+        return ""
+    span = f"{counts[0]} to {counts[-1]}" if len(counts) > 1 else f"{counts[0]}"
+    return f", n = {span} {info['sample']}"

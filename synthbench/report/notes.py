@@ -188,10 +188,10 @@ def _missing_values(table: Table) -> list[str]:
     for (method, status, detail), where in flagged.items():
         names = join(list(where))
         most = max(len(subjects) for subjects in where.values())
+        of_set = set().union(*where.values()) == {""}
+        cases = "the whole set" if of_set else count(most, "subject")
         why = f": {_shorten(detail)}" if detail else ""
-        lines.append(
-            f"{labels.get(method, method)}: {names} {status} in {count(most, 'subject')}{why}."
-        )
+        lines.append(f"{labels.get(method, method)}: {names} {status} in {cases}{why}.")
     dropped = {
         column.name: len(scores.units) - table.n(index)
         for index, (column, scores) in enumerate(zip(table.columns, table.scores, strict=True))

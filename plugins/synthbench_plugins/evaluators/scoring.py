@@ -111,6 +111,8 @@ class PairEvaluator(Evaluator):
 def fault(case: Case) -> str:
     """What makes a prediction unfit to be scored, one line; ``""`` for nothing."""
     made, real = case.prediction, case.target
+    if case.fault:
+        return case.fault
     if made.size == 0:
         return "the prediction is missing"
     if made.shape != real.shape:

@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
-from functools import lru_cache
-from pathlib import Path
-
-from synthbench.api import checkpoint_file
+from synthbench_plugins.optional.weights import file_fault
 
 #: File of torchvision's ``VGG19_Weights.IMAGENET1K_V1``; the name ends in the start of its SHA-256.
 WEIGHTS = "vgg19-dcbb9e9d.pth"
-_DIGEST = "dcbb9e9d"
 
 
 def lacking() -> list[tuple[str, str]]:
     """Say what is wrong with the file: pairs of (what, how to fix it), empty when it is usable."""
-    path = checkpoint_file(WEIGHTS)
-    if not path.is_file():
-        what = f"the pre-trained VGG-19 {WEIGHTS} is not in {path.parent}"
-        fix = "put torchvision's file of that name (VGG19_Weights.IMAGENET1K_V1) there"
-    else:
-        facts = path.stat()
-        digest = _sha256(path, facts.st_size, facts.st_mtime_ns)
-        if digest.startswith(_DIGEST):
-            return []
-        what = f"{path} is damaged: its SHA-256 starts with {digest[:8]}, not {_DIGEST}"
-        fix = "replace it by torchvision's file of that name (VGG19_Weights.IMAGENET1K_V1)"
-    return [(what, f"{fix}, or give perceptual_2_5d the parameter backbone=random")]
+    faults = file_fault(WEIGHTS, "the pre-trained VGG-19", "VGG19_Weights.IMAGENET1K_V1")
+    return [
+        (what, f"{fix}, or give perceptual_2_5d the parameter backbone=random")
+        for what, fix in faults
+    ]
 
 
 def preflight(backbone: str = "vgg19", **others: object) -> list[tuple[str, str]]:
@@ -39,10 +27,3 @@ def remarks(backbone: str = "vgg19", **others: object) -> list[str]:
     if backbone != "random":
         return []
     return ["perceptual_2_5d: VGG-19 backbone with random weights, not pre-trained"]
-
-
-@lru_cache
-def _sha256(path: Path, size: int, modified: int) -> str:
-    """Digest of a file of half a gigabyte; size and time make a replaced file another one."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -30,13 +30,14 @@ def ensure_torchvision() -> None:
         return
     for library in Path(spec.submodule_search_locations[0]).glob("_C*"):
         try:
-            torch.ops.load_library(str(library))
+            torch.ops.load_library(str(library))  # type: ignore[no-untyped-call]
         except OSError:
             continue
         return
-    _declared = torch.library.Library("torchvision", "DEF")
+    _declared = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]
     for name in _DESCRIBED:
-        _declared.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        schema = f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
+        _declared.define(schema)  # type: ignore[no-untyped-call]
 
 
 def _is_declared() -> bool:

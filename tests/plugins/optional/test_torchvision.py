@@ -26,5 +26,6 @@ def test_without_torchvision_nothing_happens(monkeypatch):
     from synthbench_plugins.optional import torchvision
 
     monkeypatch.setattr(torchvision.importlib.util, "find_spec", lambda name: None)
+    before = torchvision._declared
     torchvision.ensure_torchvision()
-    assert torchvision._declared is None or torchvision._is_declared()
+    assert torchvision._declared is before

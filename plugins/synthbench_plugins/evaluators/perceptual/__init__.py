@@ -1,0 +1,1 @@
+"""Metrics on features of networks trained for something else: LPIPS, FID and KID."""
