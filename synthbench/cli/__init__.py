@@ -19,6 +19,7 @@ from synthbench import __version__
 COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("synthbench.cli.run", "Train methods on a dataset and score them."),
     "translate": ("synthbench.cli.translate", "Translate volumes with a trained method."),
+    "evaluate": ("synthbench.cli.evaluate", "Score volumes that were made elsewhere."),
     "report": ("synthbench.cli.report", "Make tables and figures of a run."),
     "audit": ("synthbench.cli.audit", "Check a table that somebody printed."),
     "list": ("synthbench.cli.list", "List what is installed, broken plugins included."),

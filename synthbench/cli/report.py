@@ -37,7 +37,7 @@ def _margins(_: click.Context, __: click.Parameter, value: tuple[str, ...]) -> d
 
 
 @click.command("report")
-@click.argument("run", required=False)
+@click.argument("runs", nargs=-1)
 @click.option(
     "--format",
     "form",
@@ -105,7 +105,7 @@ def _margins(_: click.Context, __: click.Parameter, value: tuple[str, ...]) -> d
 @click.option("--subject", help="Subject of the figure.  [default: the most ordinary one]")
 @output_option
 def command(
-    run: str | None,
+    runs: tuple[str, ...],
     form: str,
     metrics: tuple[str, ...],
     regions: tuple[str, ...],
@@ -122,12 +122,13 @@ def command(
 ) -> None:
     """Print the table of a run, with significance tests.
 
-    RUN is a run's name or folder; by default the latest run. A run still in progress gives a
-    partial table, which says so.
+    RUNS is a run's name or folder; by default the latest run. Methods of several runs stand in one
+    table. A run still in progress gives a partial table, which says so.
     """
     from synthbench.api.errors import UsageError
     from synthbench.report import latex, markdown, protocol_spread, tidy
     from synthbench.report.caption import caption
+    from synthbench.report.joining import join
     from synthbench.report.run_folder import RunFolder, find_run
     from synthbench.report.stats import stats
     from synthbench.report.tables import build_tables
@@ -135,7 +136,8 @@ def command(
     from synthbench.store.atomic import write_json, write_text
     from synthbench.store.paths import output_root
 
-    folder = RunFolder.load(find_run(output_root(output), run))
+    root = output_root(output)
+    folder = join([RunFolder.load(find_run(root, run)) for run in runs or (None,)])
     if spread:
         if form != "markdown" or protocol or metrics or regions or subject:
             raise UsageError(

@@ -79,6 +79,17 @@ def command(
         _show_plan(plan, run)
         return 0
     run.write(plan, registry, ["synthbench", *sys.argv[1:]])
+    return carry_out(plan, run, executor, jobs, time_limit)
+
+
+def carry_out(
+    plan: Plan,
+    run: RunWriter,
+    executor: str,
+    jobs: int | None,
+    time_limit: float | None = None,
+) -> int:
+    """Run a plan that is written, print its tables, and return the exit code."""
     states = _execute(plan, run, executor, jobs, time_limit)
     _show_tables(run.path)
     failed = sum(n for state, n in states.items() if state not in ("done", "pending"))
@@ -113,8 +124,13 @@ def _suite(path: Path | None, options: dict[str, Any]) -> Suite:
     return make_suite(data, str(path) if path else "options")
 
 
+def names_in(text: str | None) -> list[str]:
+    """Names separated by commas."""
+    return [part.strip() for part in (text or "").split(",") if part.strip()]
+
+
 def _list(text: str | None) -> list[str] | None:
-    return None if text is None else [part.strip() for part in text.split(",") if part.strip()]
+    return None if text is None else names_in(text)
 
 
 def _execute(

@@ -52,6 +52,22 @@ class PrepJob:
 
 
 @dataclass(frozen=True)
+class Outside:
+    """Predictions made elsewhere.
+
+    Attributes:
+        files: By test subject; ``None`` where there is none.
+        resample: Whether to resample those on another grid.
+        values: What stands for the target's lower and upper intensity bound in them; ``None``
+            where they are in the target's own intensities.
+    """
+
+    files: dict[str, str | None]
+    resample: bool = False
+    values: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
 class Cell:
     """One method on one task, fold and seed.
 
@@ -69,6 +85,8 @@ class Cell:
         test: Test subjects.
         payloads: Payload by stage; ``score/<evaluator id>`` for each evaluator.
         blocked: Reason and hint when it cannot run.
+        outside: Where the predictions of a method that ran elsewhere are; ``None`` for methods that
+            are trained here.
     """
 
     label: str
@@ -84,6 +102,7 @@ class Cell:
     test: tuple[str, ...]
     payloads: dict[str, dict[str, Any]] = field(default_factory=dict)
     blocked: tuple[str, str] | None = None
+    outside: Outside | None = None
 
     def facts(self) -> dict[str, Any]:
         """What lifecycle hooks and tables call this cell."""
@@ -126,9 +145,10 @@ def _tuples(data: dict[str, Any], *names: str) -> dict[str, Any]:
 
 def read_cell(folder: Path) -> Cell:
     """Read a cell from its folder in a run."""
-    return Cell(
-        **_tuples(read_json(folder / "cell.json"), "components", "train", "test", "blocked")
-    )
+    data = _tuples(read_json(folder / "cell.json"), "components", "train", "test", "blocked")
+    if data["outside"] is not None:
+        data["outside"] = Outside(**_tuples(data["outside"], "values"))
+    return Cell(**data)
 
 
 def read_prep(path: Path) -> PrepJob:

@@ -21,29 +21,39 @@ from synthbench.registry.recipes import recipe_of, with_changes
 from synthbench.suite import MethodChoice, Suite
 
 
-@dataclass(frozen=True)
-class Method:
-    """A method as one run uses it.
+@dataclass(frozen=True, kw_only=True)
+class Contender:
+    """What has a row in a run's tables.
 
     Attributes:
-        id: Canonical id; a suite's own methods are ``suite/<name>``.
+        id: Canonical id; a suite's own methods are ``suite/<name>``, those that ran elsewhere
+            ``outside/<name>``.
         label: Short name for tables.
         spec: What its plugin declared (for a suite's own method, its base's).
-        recipe: Resolved: preset and changes applied, canonical component ids.
-        components: What determines the trained weights beside the recipe, for the key.
-        changes: What the suite changed in its recipe, by dotted path.
-        blocked: Why it cannot run, and what to do; empty when it can.
         remarks: What every result must say beside it, e.g. that a backbone is random.
     """
 
     id: str
     label: str
     spec: MethodSpec
+    remarks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Method(Contender):
+    """A method as one run uses it.
+
+    Attributes:
+        recipe: Resolved: preset and changes applied, canonical component ids.
+        components: What determines the trained weights beside the recipe, for the key.
+        changes: What the suite changed in its recipe, by dotted path.
+        blocked: Why it cannot run, and what to do; empty when it can.
+    """
+
     recipe: Recipe
     components: tuple[dict[str, Any], ...]
     changes: Mapping[str, Any]
     blocked: tuple[str, str] | None = None
-    remarks: tuple[str, ...] = ()
 
 
 def resolve_methods(registry: Registry, suite: Suite, sources: int) -> list[Method]:
@@ -119,7 +129,16 @@ def _resolve(
         )
     except SynthbenchError as error:  # one method's broken part must not stop the others
         blocked = (error.message, error.hint)
-    return Method(identity, label, entry.spec, recipe, components, changes, blocked, remarks)
+    return Method(
+        id=identity,
+        label=label,
+        spec=entry.spec,
+        remarks=remarks,
+        recipe=recipe,
+        components=components,
+        changes=changes,
+        blocked=blocked,
+    )
 
 
 _Used = list[tuple[Kind, Entry, Mapping[str, Any]]]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from synthbench.api import NothingSelectedError
 from synthbench.execution.cells import Cell, PrepJob
-from synthbench.execution.methods import Method, resolve_methods
+from synthbench.execution.methods import Contender, Method, resolve_methods
 from synthbench.execution.tasks import TaskPlan, plan_tasks
 from synthbench.registry import Registry
 from synthbench.store import versions
@@ -39,7 +40,7 @@ class Plan:
     name: str = ""
     preps: dict[str, PrepJob] = field(default_factory=dict)
     cells: list[Cell] = field(default_factory=list)
-    methods: dict[str, Method] = field(default_factory=dict)
+    methods: dict[str, Contender] = field(default_factory=dict)
     splits: list[dict[str, Any]] = field(default_factory=list)
     patients: dict[str, dict[str, str]] = field(default_factory=dict)
     left_out: list[dict[str, str]] = field(default_factory=list)
@@ -59,17 +60,22 @@ def make_plan(registry: Registry, suite: Suite, store: Path) -> Plan:
         DataError: If data is missing, or known to be unusable, before anything runs.
         NothingSelectedError: If no cell is left.
     """
-    planner = _Planner(registry, suite)
-    for task in plan_tasks(registry, suite, store):
-        planner.add_task(task)
+    return complete(Planner(registry, suite), store)
+
+
+def complete(planner: Planner, store: Path) -> Plan:
+    """Let a planner go through the tasks of its suite, and name the plan.
+
+    Raises:
+        NothingSelectedError: If no cell is left.
+    """
     plan = planner.plan
+    for task in plan_tasks(planner.registry, planner.suite, store):
+        planner.add_task(task)
     if not plan.cells:
         raise NothingSelectedError("no method was selected", "see `synthbench list methods`")
-    head = suite.name or "_".join(
-        dict.fromkeys(f"{c.dataset.split('/')[-1]}_{slug(c.task)}" for c in plan.cells)
-    )
     identity = digest({"cells": [[c.label, c.payloads] for c in plan.cells]})
-    plan.name = f"{head[:80]}_{suite.preset}_{identity[:8]}"
+    plan.name = f"{planner.head()[:80]}_{planner.suite.preset}_{identity[:8]}"
     return plan
 
 
@@ -78,7 +84,24 @@ def slug(task: str) -> str:
     return task.replace(" -> ", "-to-")
 
 
-class _Planner:
+def label(task: TaskPlan, method: Contender, fold: int, seed: int) -> str:
+    """A cell's name, also its folder's."""
+    safe = re.sub(r"[^A-Za-z0-9_.+-]+", "__", method.id)
+    dataset = task.dataset.split("/")[-1]
+    return f"{dataset}/{slug(str(task.task))}/{safe}/fold-{fold}_seed-{seed}"
+
+
+class Planner:
+    """Makes the cells of a suite's tasks.
+
+    Args:
+        registry: Where components are found.
+        suite: What to run.
+
+    Attributes:
+        plan: What it has made so far.
+    """
+
     def __init__(self, registry: Registry, suite: Suite) -> None:
         self.registry = registry
         self.suite = suite
@@ -90,6 +113,16 @@ class _Planner:
         )
         self.evaluators = [(entry, entry.missing({})) for entry in chosen]
 
+    def head(self) -> str:
+        """What the run is called, before what tells it from others."""
+        return self.suite.name or "_".join(
+            dict.fromkeys(f"{c.dataset.split('/')[-1]}_{slug(c.task)}" for c in self.plan.cells)
+        )
+
+    def methods(self, task: TaskPlan) -> Sequence[Contender]:
+        """The methods that translate a task."""
+        return resolve_methods(self.registry, self.suite, len(task.task.source))
+
     def add_task(self, task: TaskPlan) -> None:
         """Add a task's cells."""
         plan = self.plan
@@ -100,7 +133,7 @@ class _Planner:
         plan.left_out += [
             {**named, "subject": subject, "reason": why} for subject, why in task.left_out.items()
         ]
-        methods = resolve_methods(self.registry, self.suite, len(task.task.source))
+        methods = self.methods(task)
         plan.methods |= {method.id: method for method in methods}
         asked = task.division.choice.model_dump(mode="json", exclude_none=True)
         for fold, (prep, each) in enumerate(zip(task.preps, task.division.splits, strict=True)):
@@ -116,14 +149,16 @@ class _Planner:
                 }
             )
             plan.cells += [
-                self._cell(prep, task.dataset, str(task.task), method, fold, seed, each)
+                self.cell(task, prep, method, fold, seed, each)
                 for seed in self.suite.seeds
                 for method in methods
             ]
 
-    def _cell(
-        self, prep: str, dataset: str, task: str, method: Method, fold: int, seed: int, part: Split
+    def cell(
+        self, task: TaskPlan, prep: str, method: Contender, fold: int, seed: int, part: Split
     ) -> Cell:
+        """One method on one fold, from training to scores."""
+        assert isinstance(method, Method)
         recipe = method.recipe.model_dump(mode="json")
         inference = recipe.pop("inference")
         train = {
@@ -142,12 +177,10 @@ class _Planner:
             "subjects": list(part.test),
             "inference": inference,
         }
-        safe = re.sub(r"[^A-Za-z0-9_.+-]+", "__", method.id)
-        name = dataset.split("/")[-1]
         return Cell(
-            label=f"{name}/{slug(task)}/{safe}/fold-{fold}_seed-{seed}",
-            dataset=dataset,
-            task=task,
+            label=label(task, method, fold, seed),
+            dataset=task.dataset,
+            task=str(task.task),
             method=method.id,
             fold=fold,
             seed=seed,
@@ -156,11 +189,12 @@ class _Planner:
             components=method.components,
             train=tuple(part.train),
             test=tuple(part.test),
-            payloads={"train": train, "predict": predict, **self._scores(digest(predict))},
+            payloads={"train": train, "predict": predict, **self.scores(digest(predict))},
             blocked=method.blocked,
         )
 
-    def _scores(self, predict: str) -> dict[str, dict[str, Any]]:
+    def scores(self, predict: str) -> dict[str, dict[str, Any]]:
+        """Payloads of the score stages of predictions with this key."""
         return {
             f"score/{entry.id}": {
                 "stage": "score",

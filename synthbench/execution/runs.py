@@ -17,6 +17,7 @@ from typing import Any
 from synthbench import __version__
 from synthbench.execution.cells import Cell, write_job
 from synthbench.execution.environment import hardware, versions
+from synthbench.execution.methods import Method
 from synthbench.execution.planning import Plan
 from synthbench.registry import Registry
 from synthbench.store.atomic import read_json, write_json, write_text
@@ -105,7 +106,7 @@ class RunWriter:
             f"{method.label}: changed in its recipe: "
             + "; ".join(f"{path} = {value}" for path, value in method.changes.items())
             for method in plan.methods.values()
-            if method.changes and method.recipe.budget.steps != 0
+            if isinstance(method, Method) and method.changes and method.recipe.budget.steps != 0
         ]
         for job in plan.preps.values():
             record = job.stage(self.store).record or {"warnings": {}}
@@ -120,7 +121,7 @@ class RunWriter:
             ]
         for cell in plan.cells:
             if not cell.blocked:
-                record = cell.stage(self.store, "train").record or {}
+                record = cell.stage(self.store, next(iter(cell.payloads))).record or {}
                 name = plan.methods[cell.method].label
                 notes += [f"{name}: {warning}" for warning in record.get("warnings", [])]
         return list(dict.fromkeys(notes))
@@ -132,8 +133,9 @@ class RunWriter:
         row: dict[str, Any] = {**cell.facts(), "prep_dir": self._relative(prep.path)}
         if cell.blocked:
             return {**row, "state": "blocked", "message": cell.blocked[0]}
-        train, predict = cell.stage(self.store, "train"), cell.stage(self.store, "predict")
-        records = [s.record or {} for s in (prep, train, predict)]
+        train = None if cell.outside else cell.stage(self.store, "train")
+        predict = cell.stage(self.store, "predict")
+        records = [s.record or {} if s else {} for s in (prep, train, predict)]
         scored = [cell.stage(self.store, f"score/{e}").record or {} for e in cell.evaluators]
         done = cell.finished(self.store)
         return {
@@ -154,7 +156,7 @@ class RunWriter:
             "parameters": records[1].get("parameters"),
             "steps": records[1].get("steps"),
             "resumed": records[1].get("resumed"),
-            "train_dir": self._relative(train.path),
+            "train_dir": self._relative(train.path) if train else "",
             "predict_dir": self._relative(predict.path),
         }
 

@@ -24,6 +24,8 @@ Report = Callable[[Mapping[str, Any]], None]
 
 #: Where the windows of each prediction met.
 _SEAMS = "seams.json"
+#: Why subjects have no prediction, where that is known.
+FAULTS = "faults.json"
 
 
 def run_prep(
@@ -51,7 +53,7 @@ def run_prep(
         },
         others=[other for other in folder.parent.parent.glob("*/*") if other != folder],
         jobs=jobs,
-        progress=lambda done, total: report(_progress("prep", done, total)),
+        progress=lambda done, total: report(progress_of("prep", done, total)),
     )
     told = {identity: prepared[identity].warnings for identity in sorted(job.subjects)}
     warnings = {identity: found for identity, found in told.items() if found}
@@ -190,18 +192,13 @@ def run_predict(
     seconds: dict[str, float] = {}
     seams: dict[str, Any] = {}
     for number, subject in enumerate(cell.test):
-        report(_progress("predict", number, len(cell.test)))
+        report(progress_of("predict", number, len(cell.test)))
         started = time.monotonic()
         batch = whole(prepared[subject], job.source, None, recipe.intensity)
         unit = translate(translator, recipe, batch, cell.seed)
         seams[subject] = window.seams(unit.shape)
         seconds[subject] = round(time.monotonic() - started, 4)
-
-        def save(path: Path, array: np.ndarray[Any, Any] = unit) -> None:
-            with path.open("wb") as file:  # given a name, numpy would append .npy to it
-                np.save(file, array)
-
-        write_atomic(folder / f"{subject}.npy", save)
+        write_array(folder / f"{subject}.npy", unit)
         write_prediction(
             unit, prepared[subject], bounds, folder / f"{subject}.nii.gz", integer=integer
         )
@@ -248,8 +245,9 @@ def _cases(
 ) -> Iterator[Case]:
     intensity = job.intensity(job.target)
     seams = read_json(predict_folder / _SEAMS) or {}
+    faults = read_json(predict_folder / FAULTS) or {}
     for number, identity in enumerate(cell.test):
-        report(_progress("score", number, len(cell.test)))
+        report(progress_of("score", number, len(cell.test)))
         subject = prepared[identity]
         bounds = subject.bounds[job.target]
         physical = intensity.kind == "window"
@@ -265,6 +263,7 @@ def _cases(
             unit=intensity.unit if physical else "",
             low=bounds.low if physical else None,
             seams=_three(seams.get(identity)),
+            fault=faults.get(identity, ""),
         )
 
 
@@ -280,5 +279,16 @@ def _prediction(path: Path) -> np.ndarray[Any, Any]:
     return np.load(path) if path.is_file() else np.empty((0, 0, 0), dtype=np.float32)
 
 
-def _progress(stage: str, done: int, total: int) -> dict[str, Any]:
+def write_array(path: Path, array: np.ndarray[Any, Any]) -> None:
+    """Write a prediction; the file appears complete or not at all."""
+
+    def save(temporary: Path) -> None:
+        with temporary.open("wb") as file:  # given a name, numpy would append .npy to it
+            np.save(file, array)
+
+    write_atomic(path, save)
+
+
+def progress_of(stage: str, done: int, total: int) -> dict[str, Any]:
+    """How far a stage is, in subjects."""
     return {"stage": stage, "step": done, "steps": total, "fraction": done / total}

@@ -21,6 +21,7 @@ from typing import Any
 from synthbench.api import SynthbenchError
 from synthbench.execution import stages
 from synthbench.execution.cells import State, read_cell, read_prep
+from synthbench.execution.outside import take_over
 from synthbench.registry import Registry, load_registry
 from synthbench.store.atomic import write_json
 
@@ -110,11 +111,7 @@ def _run_cell(
     cell = read_cell(folder)
     run = next(parent for parent in folder.parents if (parent / "preps").is_dir())
     job = read_prep(run / "preps" / cell.prep / "prep.json")
-    prep, train, predict = (
-        job.stage(store),
-        cell.stage(store, "train"),
-        cell.stage(store, "predict"),
-    )
+    prep, predict = job.stage(store), cell.stage(store, "predict")
     checkpoint_seconds = float(os.environ.get(CHECKPOINT_VARIABLE, "60"))
 
     def do_train(path: Path) -> Mapping[str, Any]:
@@ -132,11 +129,17 @@ def _run_cell(
 
     _, new = prep.ensure(lambda path: stages.run_prep(registry, job, path, report))
     ran += ["prep"] if new else []
-    _, new = train.ensure(do_train)
-    ran += ["train"] if new else []
-    _, new = predict.ensure(
-        lambda path: stages.run_predict(registry, cell, job, prep.path, train.path, path, report)
-    )
+    if cell.outside is None:
+        train = cell.stage(store, "train")
+        _, new = train.ensure(do_train)
+        ran += ["train"] if new else []
+        _, new = predict.ensure(
+            lambda path: stages.run_predict(
+                registry, cell, job, prep.path, train.path, path, report
+            )
+        )
+    else:
+        _, new = predict.ensure(lambda path: take_over(cell, job, prep.path, path, report))
     ran += ["predict"] if new else []
     for evaluator in cell.evaluators:
         _, new = cell.stage(store, f"score/{evaluator}").ensure(

@@ -19,7 +19,7 @@ from synthbench.api.dataset import Generated, Origin, Subject, Volume
 from synthbench.volumes.orientation import to_ras, voxel_size
 from synthbench.volumes.pairs import header_of
 
-Kind = Literal["image", "label", "mask"]
+Kind = Literal["image", "label", "mask", "as_is"]
 
 #: All that nibabel and the decompressors below it raise on a damaged or foreign file.
 _DAMAGED = (
@@ -67,7 +67,7 @@ def read(origin: Origin, *, what: str, kind: Kind = "image") -> Native:
         origin: File (any format nibabel reads) or generated volume.
         what: What it is, for messages, e.g. ``"t1 of subject A"``.
         kind: ``image`` must be finite and must vary; ``label`` keeps its integer values; ``mask``
-            is true above one half.
+            is true above one half; ``as_is`` is an image whose values are not looked at.
 
     Raises:
         DataError: If it is missing, damaged or not an image, is not one 3D volume, has a
@@ -131,7 +131,8 @@ def _voxels(image: Any, name: str, kind: Kind) -> Volume:
     try:
         with np.errstate(over="ignore"):  # becomes infinity, which is refused below
             # Labels keep their stored integers: float32 cannot hold those above 2**24.
-            array = np.asarray(image.dataobj, dtype=np.float32 if kind == "image" else None)
+            single = np.float32 if kind in ("image", "as_is") else None
+            array = np.asarray(image.dataobj, dtype=single)
             return Volume(array, image.affine)
     except _DAMAGED as error:
         raise _damaged(name, error) from error
@@ -249,4 +250,8 @@ def _check_finite(array: npt.NDArray[Any], name: str) -> None:
         )
 
 
-_CONVERT = {"image": _as_image, "label": _as_label, "mask": _as_mask}
+def _as_is(array: npt.NDArray[Any], name: str) -> npt.NDArray[np.float32]:
+    return np.asarray(array, dtype=np.float32)
+
+
+_CONVERT = {"image": _as_image, "label": _as_label, "mask": _as_mask, "as_is": _as_is}

@@ -1,0 +1,163 @@
+"""Several runs as one, so that methods scored apart stand in one table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pandas as pd
+
+from synthbench.api.errors import DataError
+from synthbench.report.run_folder import RunFolder
+from synthbench.store.atomic import read_json
+
+#: Columns of ``cells.csv`` that name folders relative to the run's own.
+_FOLDERS = ("train_dir", "predict_dir", "prep_dir")
+#: What makes two metrics of one name the same.
+_DEFINITION = ("evaluator", "version", "protocol", "protocol_version", "definition")
+
+
+def join(runs: Sequence[RunFolder]) -> RunFolder:
+    """Put the methods of several runs beside each other.
+
+    A method that two runs share is kept once where both have the very same predictions; otherwise
+    the later one's name says which run it is of.
+
+    Args:
+        runs: At least one.
+
+    Raises:
+        DataError: If metrics of one name were defined differently, or the runs prepared the same
+            task in different ways: their scores may not be compared.
+    """
+    if len(runs) == 1:
+        return runs[0]
+    for one in runs[1:]:
+        _check_preparation(runs[0], one)
+    methods: dict[str, Any] = {}
+    cells: list[pd.DataFrame] = []
+    scores: list[pd.DataFrame] = []
+    for run in runs:
+        own = run.cells.copy()
+        for column in _FOLDERS:
+            if column in own:
+                own[column] = [_absolute(run, folder) for folder in own[column]]
+        names, same = _names(run, own, cells)
+        for method, about in run.methods.items():
+            if method not in same:
+                label = run.label(method)
+                renamed = names.get(method, method) != method
+                methods[names.get(method, method)] = {
+                    **about,
+                    "label": f"{label} ({run.name})" if renamed else label,
+                }
+        for table, found in ((own, cells), (run.scores, scores)):
+            kept = table[~table["method"].isin(same)]
+            found.append(kept.assign(method=[names.get(m, m) for m in kept["method"]]))
+    info = {
+        **runs[0].info,
+        "name": " + ".join(run.name for run in runs),
+        "command": "; ".join(str(run.info.get("command") or "") for run in runs),
+        "methods": methods,
+        "metrics": _metrics(runs),
+        "patients": _patients(runs),
+        "notes": list(dict.fromkeys(note for run in runs for note in run.info.get("notes") or ())),
+    }
+    return replace(
+        runs[0],
+        info=info,
+        cells=pd.concat(cells, ignore_index=True),
+        scores=pd.concat(scores, ignore_index=True),
+    )
+
+
+def _absolute(run: RunFolder, folder: str) -> str:
+    return str((run.path / folder).resolve()) if folder else ""
+
+
+def _names(
+    run: RunFolder, cells: pd.DataFrame, earlier: Sequence[pd.DataFrame]
+) -> tuple[dict[str, str], set[str]]:
+    """New names of methods that earlier runs have too, and those that are the very same there."""
+    names: dict[str, str] = {}
+    same: set[str] = set()
+    for method in dict.fromkeys(cells["method"]):
+        mine = set(cells[cells["method"] == method]["predict_dir"])
+        for table in earlier:
+            theirs = set(table[table["method"] == method]["predict_dir"])
+            if theirs and mine == theirs and "" not in mine:
+                same.add(method)
+            elif theirs:
+                names[method] = f"{method}@{run.name}"
+    return names, same
+
+
+def _metrics(runs: Sequence[RunFolder]) -> dict[str, Mapping[str, Any]]:
+    metrics: dict[str, Mapping[str, Any]] = {}
+    known: dict[tuple[str, str], tuple[str, Mapping[str, Any]]] = {}
+    for run in runs:
+        for key, about in run.metrics.items():
+            name, evaluator = str(about.get("name") or key), str(about.get("evaluator") or "")
+            if (evaluator, name) in known:
+                other, their = known[evaluator, name]
+                if any(about.get(field) != their.get(field) for field in _DEFINITION):
+                    raise DataError(
+                        f"{name} of {evaluator} was defined otherwise in {run.name} than in "
+                        f"{other}: no table may mix the two",
+                        "repeat the command of the older run: it scores again, trains nothing",
+                    )
+                continue
+            known[evaluator, name] = run.name, about
+            metrics[name if name not in metrics else f"{evaluator}:{name}"] = {
+                **about,
+                "name": name,
+            }
+    return metrics
+
+
+def _patients(runs: Sequence[RunFolder]) -> dict[str, dict[str, str]]:
+    found: dict[str, dict[str, str]] = {}
+    for run in runs:
+        for dataset, patients in (run.info.get("patients") or {}).items():
+            found.setdefault(dataset, {}).update(patients)
+    return found
+
+
+def _check_preparation(one: RunFolder, other: RunFolder) -> None:
+    """Refuse scores of volumes that were prepared differently, or are not the same volumes."""
+    for task, mine in _prepared(one).items():
+        for their in _prepared(other).get(task, []):
+            for own in mine:
+                differing = _difference(own, their)
+                if differing:
+                    raise DataError(
+                        f"{one.name} and {other.name} differ in {differing} of {task[1]} on "
+                        f"{task[0]}: their scores may not be compared",
+                        "repeat one of them with the other's options (--spacing, --crop, --preset, "
+                        "--data-root)",
+                    )
+
+
+def _prepared(run: RunFolder) -> dict[tuple[str, str], list[dict[str, Any]]]:
+    """What determines the prepared volumes, by dataset and task."""
+    found: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for path in sorted(run.path.glob("preps/*/prep.json")):
+        payload = read_json(path)["payload"]
+        task = f"{'+'.join(payload['source'])} -> {payload['target']}"
+        found.setdefault((payload["dataset"], task), []).append(payload)
+    return found
+
+
+def _difference(one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
+    fields = (set(one) | set(other)) - {"subjects"}
+    names = sorted(field for field in fields if one.get(field) != other.get(field))
+    common = set(one["subjects"]) & set(other["subjects"])
+    # Folds may have voxel sizes of their own; a subject is prepared with the one of its fold.
+    if not common:
+        return ""
+    if names:
+        return ", ".join(name.replace("_", " ") for name in names)
+    if any(one["subjects"][name] != other["subjects"][name] for name in common):
+        return "the content of the volumes"
+    return ""
