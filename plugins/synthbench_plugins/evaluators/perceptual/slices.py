@@ -14,7 +14,7 @@ VIEWS = {"sagittal": 0, "coronal": 1, "axial": 2}
 
 
 def positions(mask: npt.NDArray[np.bool_], axis: int, most: int) -> list[int]:
-    """Slices that meet the foreground, at most so many, evenly spaced from the first to the last.
+    """Slices that meet the foreground, at most so many, evenly spaced.
 
     Args:
         mask: Foreground, shape (X, Y, Z).
@@ -25,7 +25,9 @@ def positions(mask: npt.NDArray[np.bool_], axis: int, most: int) -> list[int]:
     inside = np.flatnonzero(np.asarray(mask).any(axis=others))
     if len(inside) <= most:
         return [int(at) for at in inside]
-    return [int(inside[at]) for at in np.linspace(0, len(inside) - 1, most).round().astype(int)]
+    # Middles of equal parts: the first and last slices show little and would count too much.
+    middles = (np.arange(most) + 0.5) * len(inside) / most
+    return [int(inside[int(at)]) for at in middles]
 
 
 def batches(
