@@ -21,6 +21,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "translate": ("synthbench.cli.translate", "Translate volumes with a trained method."),
     "evaluate": ("synthbench.cli.evaluate", "Score volumes that were made elsewhere."),
     "report": ("synthbench.cli.report", "Make tables and figures of a run."),
+    "figure": ("synthbench.cli.figure", "Draw the comparison figure for a paper."),
     "audit": ("synthbench.cli.audit", "Check a table that somebody printed."),
     "list": ("synthbench.cli.list", "List what is installed, broken plugins included."),
     "info": ("synthbench.cli.info", "Show everything about one component."),

@@ -17,6 +17,12 @@ output_option = click.option(
     help="Folder with all results.  [default: $SYNTHBENCH_OUTPUT or ./synthbench-output]",
 )
 
+
+def names(_: click.Context, __: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+    """Split ``a,b c`` given once or several times: a callback for options with ``multiple``."""
+    return tuple(name for text in value for name in text.replace(",", " ").split())
+
+
 dataset_set_option = click.option(
     "--dataset-set",
     "dataset_assignments",

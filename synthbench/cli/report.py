@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from synthbench.cli.options import output_option
+from synthbench.cli.options import names, output_option
 
 if TYPE_CHECKING:
     from synthbench.report.run_folder import RunFolder
@@ -15,11 +15,6 @@ if TYPE_CHECKING:
     from synthbench.statistics import Correction, TestName
 
 _SUFFIXES = {"markdown": "md", "latex": "tex", "csv": "csv"}
-
-
-def _names(_: click.Context, __: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
-    """Split ``a,b c`` given once or several times."""
-    return tuple(name for text in value for name in text.replace(",", " ").split())
 
 
 def _margins(_: click.Context, __: click.Parameter, value: tuple[str, ...]) -> dict[str, float]:
@@ -49,13 +44,13 @@ def _margins(_: click.Context, __: click.Parameter, value: tuple[str, ...]) -> d
 @click.option(
     "--metrics",
     multiple=True,
-    callback=_names,
+    callback=names,
     help="Metrics by name or pattern, or all.  [default: the first four of each evaluator]",
 )
 @click.option(
     "--regions",
     multiple=True,
-    callback=_names,
+    callback=names,
     help="foreground, whole, a label region, or all.  [default: foreground, and whole in brief]",
 )
 @click.option(

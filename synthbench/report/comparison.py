@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from synthbench.api.errors import DataError, UsageError
-from synthbench.report.planes import FloatArray, Plane, planes_through
+from synthbench.report.planes import VIEWS, FloatArray, Plane, planes_through
 from synthbench.report.progress import NOT_AVAILABLE
 from synthbench.report.run_folder import RunFolder, of_task
 from synthbench.report.tables import Row, Table
+
+if TYPE_CHECKING:
+    from synthbench.volumes.prepared import PreparedSubject
 
 #: Metrics printed above each method's panel: the first ones of the table.
 _TITLE_METRICS = 2
@@ -57,6 +60,11 @@ class Comparison:
         scale: Width of the unit range in physical units.
         unit: Physical unit of the target, or ``""``.
         scored: Region that the panels' scores are from, in words.
+        low: Physical value of the unit range's 0.
+        mask: Foreground, one slice a plane.
+        label: Whether a voxel has any label, one slice a plane; empty without a label.
+        at: Voxel that was asked for, or ``None``.
+        seed: Training seed of the predictions, where there are several; else ``None``.
     """
 
     subject: str
@@ -71,6 +79,11 @@ class Comparison:
     scale: float = 1.0
     unit: str = ""
     scored: str = ""
+    low: float = 0.0
+    mask: tuple[npt.NDArray[np.bool_], ...] = ()
+    label: tuple[npt.NDArray[np.bool_], ...] = ()
+    at: tuple[int, int, int] | None = None
+    seed: int | None = None
 
 
 def representative_subject(table: Table, run: RunFolder) -> str:
@@ -96,7 +109,15 @@ def representative_subject(table: Table, run: RunFolder) -> str:
     return next(subject for subject in subjects if patients.get(subject, subject) == chosen)
 
 
-def load_comparison(run: RunFolder, table: Table, subject: str | None = None) -> Comparison:
+def load_comparison(
+    run: RunFolder,
+    table: Table,
+    subject: str | None = None,
+    *,
+    methods: Sequence[str] = (),
+    views: Sequence[str] = VIEWS,
+    at: tuple[float, float, float] | None = None,
+) -> Comparison:
     """Load the slices of one subject.
 
     Planes pass through the largest extent of the label where the subject has one, else through
@@ -106,9 +127,12 @@ def load_comparison(run: RunFolder, table: Table, subject: str | None = None) ->
         run: The run.
         table: Its table of the task; rows become panels.
         subject: Subject id; default: :func:`representative_subject`.
+        methods: Canonical ids of the panels, in this order; default: all of the table.
+        views: Names of the planes, in this order.
+        at: World coordinates (mm, RAS+) of a point that all planes pass through instead.
 
     Raises:
-        UsageError: If the run did not test such a subject.
+        UsageError: If the run did not test such a subject, or the point is outside its volume.
         DataError: If its prepared volumes are gone.
     """
     from synthbench.volumes.prepared import Prepared
@@ -136,7 +160,15 @@ def load_comparison(run: RunFolder, table: Table, subject: str | None = None) ->
     sources, target_name = _modalities(table.task)
     spacing = tuple(float(side) for side in prepared.spacing)
     target = prepared.volume(target_name)
-    planes = planes_through(prepared.label, prepared.mask, target.shape)
+    voxel = None if at is None else _voxel(prepared, at)
+    found = {
+        plane.name: plane
+        for plane in planes_through(prepared.label, prepared.mask, target.shape, voxel)
+    }
+    planes = tuple(found[name] for name in views)
+    label, mask = prepared.label, prepared.mask
+    rows = {row.method: row for row in table.rows}
+    shown = [rows[method] for method in methods or rows]
     bounds = prepared.bounds[target_name]
     unit = _target_unit(run, scores)
     return Comparison(
@@ -148,13 +180,34 @@ def load_comparison(run: RunFolder, table: Table, subject: str | None = None) ->
         sources={name: _cut(planes, prepared.volume(name)) for name in sources},
         target=_cut(planes, target),
         target_name=target_name,
-        panels=tuple(
-            _panel(run, table, row, planes, target.shape, cells, scores) for row in table.rows
-        ),
+        panels=tuple(_panel(run, table, row, planes, target.shape, cells, scores) for row in shown),
         scale=float(bounds.high - bounds.low) if unit else 1.0,
         unit=unit,
         scored=first.region_name,
+        low=float(bounds.low) if unit else 0.0,
+        mask=tuple(np.array(plane.cut(mask), dtype=bool) for plane in planes),
+        label=() if label is None else tuple(np.array(plane.cut(label)) > 0 for plane in planes),
+        at=voxel,
+        seed=min(table.progress.seeds) if len(table.progress.seeds) > 1 else None,
     )
+
+
+def _voxel(subject: PreparedSubject, at: tuple[float, float, float]) -> tuple[int, int, int]:
+    """The voxel at a point in the world."""
+    place = np.linalg.solve(subject.affine, np.array([*at, 1.0]))[:3]
+    index = np.rint(place).astype(int)
+    if (index < 0).any() or (index >= np.array(subject.shape)).any():
+        corners = np.array([[0, 0, 0, 1], [*(side - 1 for side in subject.shape), 1]])
+        ends = (corners @ subject.affine.T)[:, :3]
+        listed = ", ".join(
+            f"{name} {low:.0f} to {high:.0f}"
+            for name, low, high in zip("xyz", ends.min(axis=0), ends.max(axis=0), strict=True)
+        )
+        raise UsageError(
+            f"the point {', '.join(f'{value:g}' for value in at)} is outside subject {subject.id}",
+            f"its volume spans {listed} mm",
+        )
+    return int(index[0]), int(index[1]), int(index[2])
 
 
 def _modalities(task: str) -> tuple[list[str], str]:

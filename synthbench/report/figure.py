@@ -25,7 +25,8 @@ from synthbench.report.slices import (
 )
 from synthbench.store.atomic import write_atomic
 
-_ERROR_MAP = "inferno"
+#: Colours of absolute errors.
+ERROR_MAP = "inferno"
 # Inches.
 _COLUMN, _GAP, _BAR = 1.6, 0.04, 0.14
 _LEFT, _RIGHT, _TOP, _BOTTOM, _LINE = 0.42, 0.75, 0.72, 0.24, 0.13
@@ -53,7 +54,7 @@ def draw(comparison: Comparison, path: Path) -> None:
     """
     sources, panels = len(comparison.sources), len(comparison.panels)
     columns = sources + 1 + panels
-    extents = [_extent(plane, comparison) for plane in comparison.planes]
+    extents = [extent_of(plane, comparison) for plane in comparison.planes]
     inches = _COLUMN / max(width for width, _ in extents)
     heights = [height * inches for _, height in extents for _ in ("image", "error")]
     width = _LEFT + columns * (_COLUMN + _GAP) + _BAR + _RIGHT
@@ -75,7 +76,7 @@ def draw(comparison: Comparison, path: Path) -> None:
         hspace=_GAP * len(heights) / sum(heights),
     )
     grey = grey_window(comparison.target)
-    errors = Normalize(0.0, _largest_error(comparison))
+    errors = Normalize(0.0, largest_error(comparison))
 
     for number, plane in enumerate(comparison.planes):
         shown: list[tuple[FloatArray | None, Normalize]] = [
@@ -89,7 +90,7 @@ def draw(comparison: Comparison, path: Path) -> None:
             axes = blank_axes(figure, grid[2 * number, column])
             panel = comparison.panels[column - sources - 1] if column > sources else None
             if number == 0:
-                _title(axes, *_heading(comparison, column))
+                _title(axes, *heading(comparison, column))
             if column == 0:
                 _side_title(axes, plane.name)
             if image is None:
@@ -110,7 +111,7 @@ def draw(comparison: Comparison, path: Path) -> None:
             if panel:
                 error = np.abs(image - comparison.target[number]) * comparison.scale
                 below = blank_axes(figure, grid[2 * number + 1, column])
-                show_slice(below, error, extents[number], plane, errors, _ERROR_MAP)
+                show_slice(below, error, extents[number], plane, errors, ERROR_MAP)
                 if column == sources + 1:
                     _side_title(below, "|error|")
     _colour_bar(figure, grid, errors, comparison.unit)
@@ -125,7 +126,7 @@ def draw(comparison: Comparison, path: Path) -> None:
     write_atomic(path, lambda temporary: figure.savefig(temporary, format="png", dpi=_DPI))
 
 
-def _extent(plane: Plane, comparison: Comparison) -> tuple[float, float]:
+def extent_of(plane: Plane, comparison: Comparison) -> tuple[float, float]:
     """Width and height of a plane in mm."""
     up, across = plane.window
     return (
@@ -134,7 +135,7 @@ def _extent(plane: Plane, comparison: Comparison) -> tuple[float, float]:
     )
 
 
-def _largest_error(comparison: Comparison) -> float:
+def largest_error(comparison: Comparison) -> float:
     """Upper end of the colour scale.
 
     It covers every method, unless one fails so badly that the good ones would all look black.
@@ -155,7 +156,8 @@ def _error_percentile(comparison: Comparison, panels: Sequence[Panel]) -> float:
     return float(np.percentile(np.concatenate(errors), PERCENTILES[1])) if errors else 0.0
 
 
-def _heading(comparison: Comparison, column: int) -> tuple[str, tuple[str, ...]]:
+def heading(comparison: Comparison, column: int) -> tuple[str, tuple[str, ...]]:
+    """Name of a column (sources, target, panels) and the lines below it."""
     sources = list(comparison.sources)
     if column < len(sources):
         return sources[column], ("source",)
@@ -208,7 +210,7 @@ def _side_title(axes: Any, text: str) -> None:
 
 def _colour_bar(figure: Any, grid: Any, errors: Normalize, unit: str) -> None:
     bar = figure.colorbar(
-        ScalarMappable(errors, _ERROR_MAP), cax=figure.add_subplot(grid[:, -1]), extend="max"
+        ScalarMappable(errors, ERROR_MAP), cax=figure.add_subplot(grid[:, -1]), extend="max"
     )
     bar.set_label(f"absolute error ({unit or 'unit range'})", fontsize=8, parse_math=False)
     bar.ax.tick_params(labelsize=7)

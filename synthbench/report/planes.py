@@ -13,6 +13,8 @@ FloatArray = npt.NDArray[np.float32]
 _MARGIN = 3
 #: Name, normal, axis to the right and axis upwards of each plane on a RAS grid.
 _PLANES = (("axial", 2, 0, 1), ("coronal", 1, 0, 2), ("sagittal", 0, 1, 2))
+#: Every plane there is.
+VIEWS = tuple(name for name, *_ in _PLANES)
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,9 @@ class Plane:
         return plane
 
 
-def planes_through(label: Any, mask: Any, shape: tuple[int, ...]) -> tuple[Plane, ...]:
+def planes_through(
+    label: Any, mask: Any, shape: tuple[int, ...], at: tuple[int, int, int] | None = None
+) -> tuple[Plane, ...]:
     """Choose an axial, a coronal and a sagittal plane of a subject.
 
     They pass through the largest extent of the label where there is one, else through the centre of
@@ -57,6 +61,7 @@ def planes_through(label: Any, mask: Any, shape: tuple[int, ...]) -> tuple[Plane
         label: Label values, shape (X, Y, Z), or ``None``.
         mask: Foreground, same shape; the whole volume where it is empty.
         shape: (X, Y, Z).
+        at: Voxel that all of them pass through instead.
     """
     inside = np.asarray(mask).astype(bool)
     inside = inside if inside.any() else np.ones(shape, dtype=bool)
@@ -66,7 +71,9 @@ def planes_through(label: Any, mask: Any, shape: tuple[int, ...]) -> tuple[Plane
     for axis in range(3):
         low, high = int(where[axis].min()), int(where[axis].max()) + 1
         windows.append(slice(max(0, low - _MARGIN), min(shape[axis], high + _MARGIN)))
-        if shown is not None and shown.any():
+        if at is not None:
+            indices.append(at[axis])
+        elif shown is not None and shown.any():
             others = tuple(other for other in range(3) if other != axis)
             indices.append(int(shown.sum(axis=others).argmax()))
         else:

@@ -71,16 +71,16 @@ def show_slice(
         axes.invert_xaxis()
 
 
-def mark_sides(axes: Any, plane: Plane) -> None:
-    """Write which side is which into a slice."""
+def mark_sides(axes: Any, plane: Plane, *, top: bool = False) -> None:
+    """Write which side is which into the lower, or upper, corners of a slice."""
     for x, letter, side in zip((0.03, 0.97), _SIDES[plane.name], ("left", "right"), strict=True):
         axes.text(
             x,
-            0.03,
+            0.97 if top else 0.03,
             letter,
             transform=axes.transAxes,
             ha=side,
-            va="bottom",
+            va="top" if top else "bottom",
             color="white",
             fontsize=SMALL,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 
 from synthbench.api.errors import UsageError
 from synthbench.registry.names import did_you_mean
@@ -57,6 +58,23 @@ def find_method(wanted: str, labels: Mapping[str, str], task: str) -> str:
         if not found
         else f"use one of {', '.join(found)}",
     )
+
+
+def find_methods(wanted: Sequence[str], labels: Mapping[str, str], task: str) -> list[str]:
+    """Find methods by id, printed name or pattern, in the order they were asked for.
+
+    Raises:
+        UsageError: As :func:`find_method`; also if a pattern fits no method.
+    """
+    found: list[str] = []
+    for name in wanted:
+        fitting = [
+            method
+            for method, label in labels.items()
+            if fnmatchcase(method, name) or fnmatchcase(label, name)
+        ]
+        found += fitting or [find_method(name, labels, task)]
+    return list(dict.fromkeys(found))
 
 
 def check_margins(margins: Mapping[str, float], metrics: Sequence[str]) -> None:

@@ -114,7 +114,7 @@ def test_anisotropic_voxels_keep_their_proportions(run_folder):
 
     shown = comparison(run_folder, "s00")
     coronal = shown.planes[1]
-    assert figure._extent(coronal, shown) == (10.0, 24.0)
+    assert figure.extent_of(coronal, shown) == (10.0, 24.0)
 
 
 def test_errors_are_in_physical_units_where_there_is_one(tmp_path):

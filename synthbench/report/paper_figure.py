@@ -1,0 +1,395 @@
+"""Draws the comparison figure of a paper: views down, source, target and methods across."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from synthbench.report.comparison import Comparison, Panel
+from synthbench.report.figure import ERROR_MAP, extent_of, heading, largest_error
+from synthbench.report.planes import FloatArray
+from synthbench.report.slices import blank_axes, grey_window, mark_sides, show_slice
+from synthbench.report.zoom import Zoom, free_corner
+from synthbench.store.atomic import write_atomic
+
+#: Width in mm of a page of two columns in most journals.
+PAGE = 180.0
+#: File formats.
+FORMATS = ("png", "pdf")
+_MM = 1 / 25.4
+# Inches.
+_LEFT, _GAP, _BLOCK_GAP, _EDGE = 0.2, 0.025, 0.12, 0.05
+_BAR, _BAR_GAP, _BAR_TEXT = 0.08, 0.07, 0.46
+_NARROWEST, _WIDEST = 0.74, 1.8
+_NAME, _SCORE = 7.0, 6.0
+#: Height of a line, and width of a bold letter, in parts of the font's size.
+_LINE, _LETTER = 1.25, 0.66
+_DPI = 600
+#: Side of an enlargement as a part of the smaller side of its slice.
+_INSET = 0.38
+_FRAME = "#ffd400"
+
+
+@dataclass(frozen=True)
+class _Column:
+    name: str
+    lines: tuple[str, ...]
+    images: tuple[FloatArray, ...]
+    windows: tuple[Normalize, ...]
+    panel: Panel | None = None
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """Sizes in inches."""
+
+    blocks: tuple[tuple[_Column, ...], ...]
+    across: int
+    column: float
+    scale: float
+    heads: tuple[float, ...]
+    rows: tuple[float, ...]
+
+    @property
+    def width(self) -> float:
+        columns = self.across * (self.column + _GAP) - _GAP
+        return _LEFT + columns + _BAR_GAP + _BAR + _BAR_TEXT
+
+    @property
+    def body(self) -> float:
+        return sum(self.rows) + (len(self.rows) - 1) * _GAP
+
+    @property
+    def height(self) -> float:
+        blocks = len(self.blocks)
+        return sum(self.heads) + blocks * self.body + (blocks - 1) * _BLOCK_GAP + 2 * _EDGE
+
+
+def draw_paper_figure(
+    comparison: Comparison,
+    paths: Sequence[Path],
+    *,
+    zoom: Sequence[Zoom] = (),
+    errors: bool = False,
+    width: float = PAGE,
+) -> None:
+    """Write the figure as PNG or PDF, in the size it is printed in.
+
+    All slices share one scale in mm, target and methods one grey window, all error maps one colour
+    scale; both have a bar. More methods than fit beside each other continue below.
+
+    Args:
+        comparison: What to show.
+        paths: Where to write; the suffix, ``.png`` or ``.pdf``, decides the format.
+        zoom: Region of each plane that is enlarged in a corner; none if empty.
+        errors: Whether every view has a second row with the absolute errors.
+        width: Of the page in mm; the figure is narrower where it has few columns.
+
+    Raises:
+        DataError: If a file cannot be written.
+    """
+    layout = _arrange(comparison, errors, width * _MM)
+    figure = Figure(figsize=(layout.width, layout.height), facecolor="white")
+    FigureCanvasAgg(figure)
+    grey = grey_window(comparison.target)
+    scale = Normalize(0.0, largest_error(comparison))
+    top = _EDGE
+    for block, head in zip(layout.blocks, layout.heads, strict=True):
+        top += head
+        _draw_block(figure, layout, comparison, block, top, zoom, scale if errors else None)
+        top += layout.body + _BLOCK_GAP
+    _draw_bars(figure, layout, comparison, grey, scale if errors else None)
+    about = {"Title": f"{comparison.task}, subject {comparison.subject}", "Creator": "synthbench"}
+    for path in paths:
+        form = path.suffix[1:].lower()
+        # Journals refuse the Type 3 fonts that are matplotlib's default; a date would make two
+        # figures of the same run differ.
+        metadata = about | ({"CreationDate": None} if form == "pdf" else {})
+        with matplotlib.rc_context({"pdf.fonttype": 42}):
+            write_atomic(
+                path,
+                lambda temporary, form=form, metadata=metadata: figure.savefig(  # type: ignore[misc]
+                    temporary, format=form, dpi=_DPI, metadata=metadata
+                ),
+            )
+
+
+def paper_caption(comparison: Comparison, zoom: Sequence[Zoom] = (), errors: bool = False) -> str:
+    """Say what the figure shows; for the text below it."""
+    grey = grey_window(comparison.target)
+    low, high = (comparison.low + end * comparison.scale for end in (grey.vmin, grey.vmax))
+    unit = f" {comparison.unit}" if comparison.unit else " of the unit range"
+    digits = 0 if comparison.unit else 2
+    why = f", {comparison.why}" if comparison.why else ""
+    parts = [
+        f"{comparison.task.replace('->', '→')}, subject {comparison.subject}{why}.",
+        f"Target and methods share one grey window ({low:.{digits}f} to {high:.{digits}f}{unit}).",
+    ]
+    if zoom:
+        reasons = " or ".join(dict.fromkeys(each.why for each in zoom))
+        parts.append(f"Insets: {zoom[0].side:.0f} mm {reasons}, enlarged.")
+    if errors:
+        end = largest_error(comparison)
+        parts.append(f"Below each view: absolute error, on one scale up to {end:.{digits}f}{unit}.")
+    if comparison.seed is not None:
+        parts.append(f"Predictions of training seed {comparison.seed}.")
+    if comparison.scored:
+        parts.append(f"Scores: this subject, {comparison.scored}.")
+    parts.append("Radiological convention: R is the patient's right.")
+    return " ".join(parts)
+
+
+def _arrange(comparison: Comparison, errors: bool, page: float) -> _Layout:
+    columns = _columns(comparison)
+    usable = page - _LEFT - _BAR_GAP - _BAR - _BAR_TEXT + _GAP
+    fitting = max(1, int(usable / (_NARROWEST + _GAP)))
+    across = math.ceil(len(columns) / math.ceil(len(columns) / fitting))
+    column = min(_WIDEST, usable / across - _GAP)
+    extents = [extent_of(plane, comparison) for plane in comparison.planes]
+    scale = column / max(extent[0] for extent in extents)
+    blocks = tuple(
+        tuple(columns[start : start + across]) for start in range(0, len(columns), across)
+    )
+    heads = []
+    for block in blocks:
+        names = max(len(_wrap(each.name, column)) for each in block)
+        scores = max(len(each.lines) for each in block)
+        heads.append((names * _NAME + scores * _SCORE) * _LINE / 72 + 0.05)
+    rows = [extent[1] * scale for extent in extents for _ in range(2 if errors else 1)]
+    return _Layout(blocks, across, column, scale, tuple(heads), tuple(rows))
+
+
+def _columns(comparison: Comparison) -> list[_Column]:
+    grey = grey_window(comparison.target)
+    count = len(comparison.planes)
+    found = []
+    sources = list(comparison.sources.values())
+    for number in range(len(sources) + 1 + len(comparison.panels)):
+        name, lines = heading(comparison, number)
+        if number < len(sources):
+            window = (grey_window(sources[number]),) * count
+            found.append(_Column(name, lines, sources[number], window))
+        elif number == len(sources):
+            found.append(_Column(name, lines, comparison.target, (grey,) * count))
+        else:
+            panel = comparison.panels[number - len(sources) - 1]
+            found.append(_Column(name, lines, panel.slices, (grey,) * count, panel))
+    return found
+
+
+def _draw_block(
+    figure: Any,
+    layout: _Layout,
+    comparison: Comparison,
+    block: Sequence[_Column],
+    top: float,
+    zoom: Sequence[Zoom],
+    errors: Normalize | None,
+) -> None:
+    scores = max(len(column.lines) for column in block)
+    for number, column in enumerate(block):
+        left = _LEFT + number * (layout.column + _GAP)
+        _draw_head(figure, layout, column, (left + layout.column / 2, top), scores)
+        below = top
+        for index, plane in enumerate(comparison.planes):
+            height = layout.rows[index * (2 if errors else 1)]
+            place = _place(layout, left, below, height)
+            shown = _Shown(comparison, index, layout, zoom[index] if zoom else None)
+            if column.images:
+                axes = blank_axes(figure, place)
+                corner = shown.show(axes, column.images[index], column.windows[index], "gray")
+                if number == 0:
+                    mark_sides(axes, plane, top=not corner[1])
+            else:
+                _draw_state(figure, place, column.panel)
+            if number == 0:
+                _draw_side(figure, layout, left, below + height / 2, plane.name)
+            below += height + _GAP
+            if errors is None:
+                continue
+            if column.panel and column.images:
+                error = np.abs(column.images[index] - comparison.target[index]) * comparison.scale
+                shown.show(
+                    blank_axes(figure, _place(layout, left, below, height)),
+                    error,
+                    errors,
+                    ERROR_MAP,
+                )
+            if _first_panel(block) == number:
+                _draw_side(figure, layout, left, below + height / 2, "|error|")
+            below += height + _GAP
+
+
+def _first_panel(block: Sequence[_Column]) -> int:
+    return next((number for number, column in enumerate(block) if column.panel), -1)
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """How one view is shown, in every column alike."""
+
+    comparison: Comparison
+    index: int
+    layout: _Layout
+    zoom: Zoom | None
+
+    def show(
+        self, axes: Any, image: FloatArray, window: Normalize, colours: str
+    ) -> tuple[bool, bool]:
+        """Show a slice and its enlargement; returns the enlargement's corner."""
+        plane = self.comparison.planes[self.index]
+        extent = extent_of(plane, self.comparison)
+        axes.set_facecolor(matplotlib.colormaps[colours](0.0))
+        show_slice(axes, image, extent, plane, window, colours)
+        across = self.layout.column / self.layout.scale
+        start = (extent[0] - across) / 2
+        ends = (start, start + across)
+        axes.set_aspect("auto")
+        axes.set_xlim(*(ends[::-1] if plane.across == 0 else ends))
+        if self.zoom is None:
+            return True, False
+        zoom = self.zoom
+        axes.add_patch(
+            Rectangle((zoom.left, zoom.bottom), zoom.side, zoom.side, fill=False, ec=_FRAME, lw=0.6)
+        )
+        side = _INSET * min(across, extent[1])
+        size = side / across, side / extent[1]
+        corner = self._corner(start, across, extent, size)
+        inset = axes.inset_axes(
+            ((1 - size[0]) * corner[0], (1 - size[1]) * corner[1], *size), zorder=3
+        )
+        inset.set_xticks([])
+        inset.set_yticks([])
+        show_slice(inset, image, extent, plane, window, colours)
+        sides = (zoom.left, zoom.left + zoom.side)
+        inset.set_xlim(*(sides[::-1] if plane.across == 0 else sides))
+        inset.set_ylim(zoom.bottom, zoom.bottom + zoom.side)
+        for spine in inset.spines.values():
+            spine.set_visible(True)
+            spine.set_edgecolor(_FRAME)
+            spine.set_linewidth(0.8)
+        return corner
+
+    def _corner(
+        self, start: float, across: float, extent: tuple[float, float], size: tuple[float, float]
+    ) -> tuple[bool, bool]:
+        assert self.zoom is not None
+        plane, mask = self.comparison.planes[self.index], self.comparison.mask[self.index]
+        step = extent[0] / mask.shape[1]
+        beside = round(-start / step)
+        mask = np.pad(mask, ((0, 0), (beside, beside)))
+        left = (self.zoom.left - start) / across
+        wide = self.zoom.side / across
+        if plane.across == 0:
+            mask, left = mask[:, ::-1], 1 - left - wide
+        box = (left, self.zoom.bottom / extent[1], wide, self.zoom.side / extent[1])
+        return free_corner(mask, box, size)
+
+
+def _place(
+    layout: _Layout, left: float, top: float, height: float
+) -> tuple[float, float, float, float]:
+    """A cell of the figure as parts of it."""
+    return (
+        left / layout.width,
+        1 - (top + height) / layout.height,
+        layout.column / layout.width,
+        height / layout.height,
+    )
+
+
+def _draw_head(
+    figure: Any, layout: _Layout, column: _Column, at: tuple[float, float], scores: int
+) -> None:
+    """Write name and scores above a column; names of a block stand on one line."""
+    middle, top = at
+    line = top - 0.035 - scores * _SCORE * _LINE / 72
+    name = "\n".join(_wrap(column.name, layout.column))
+    for text, above, align, size, weight in (
+        (name, 0.01, "bottom", _NAME, "bold"),
+        ("\n".join(column.lines), 0.0, "top", _SCORE, "normal"),
+    ):
+        figure.text(
+            middle / layout.width,
+            1 - (line - above) / layout.height,
+            text,
+            ha="center",
+            va=align,
+            fontsize=size,
+            fontweight=weight,
+            linespacing=1.1,
+            parse_math=False,
+        )
+
+
+def _wrap(name: str, width: float) -> list[str]:
+    """Break a name after its punctuation, so that it fits into a column."""
+    most = max(4, int(width * 72 / (_NAME * _LETTER)))
+    lines = [""]
+    for part in re.findall(r"[^\s_\-/+@.]*[\s_\-/+@.]*", name):
+        pieces = [part[start : start + most] for start in range(0, len(part), most)]
+        for piece in pieces:
+            if len((lines[-1] + piece).rstrip()) > most:
+                lines.append("")
+            lines[-1] += piece
+    return [line.strip() for line in lines if line.strip()] or [name]
+
+
+def _draw_side(figure: Any, layout: _Layout, left: float, middle: float, text: str) -> None:
+    figure.text(
+        (left - 0.04) / layout.width,
+        1 - middle / layout.height,
+        text,
+        rotation=90,
+        ha="right",
+        va="center",
+        fontsize=_NAME,
+    )
+
+
+def _draw_state(figure: Any, place: tuple[float, ...], panel: Panel | None) -> None:
+    axes = blank_axes(figure, place)
+    axes.set_facecolor("0.93")
+    text = panel.state if panel else ""
+    axes.text(0.5, 0.5, text, ha="center", va="center", fontsize=_NAME, parse_math=False)
+
+
+def _draw_bars(
+    figure: Any, layout: _Layout, comparison: Comparison, grey: Normalize, errors: Normalize | None
+) -> None:
+    """Draw the scales at the right of the first block."""
+    low, high = (comparison.low + end * comparison.scale for end in (grey.vmin, grey.vmax))
+    unit = comparison.unit or "unit range"
+    bars = [(Normalize(low, high), "gray", f"intensity ({unit})", "neither")]
+    if errors:
+        bars.append((errors, ERROR_MAP, f"absolute error ({unit})", "max"))
+    left = layout.width - _BAR_TEXT - _BAR
+    space = 0.12
+    height = min(2.0, (layout.body - (len(bars) - 1) * space) / len(bars))
+    top = _EDGE + layout.heads[0]
+    for window, colours, text, extend in bars:
+        place = (
+            left / layout.width,
+            1 - (top + height) / layout.height,
+            _BAR / layout.width,
+            height / layout.height,
+        )
+        bar = figure.colorbar(
+            ScalarMappable(window, colours), cax=figure.add_axes(place), extend=extend
+        )
+        bar.set_label(text, fontsize=_SCORE, parse_math=False, labelpad=2)
+        bar.ax.tick_params(labelsize=_SCORE, length=2, pad=1.5, width=0.5)
+        bar.outline.set_linewidth(0.5)
+        top += height + space
