@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +16,22 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from synthbench.report.comparison import Comparison, Panel
-from synthbench.report.figure import ERROR_MAP, extent_of, heading, largest_error
+from synthbench.report.figure import ERROR_MAP, extent_of, largest_error
+from synthbench.report.paper_layout import (
+    BAR,
+    BAR_TEXT,
+    BLOCK_GAP,
+    EDGE,
+    GAP,
+    LEFT,
+    LINE,
+    NAME,
+    SCORE,
+    Column,
+    Layout,
+    arrange,
+    wrap,
+)
 from synthbench.report.planes import FloatArray
 from synthbench.report.slices import blank_axes, grey_window, mark_sides, show_slice
 from synthbench.report.zoom import Zoom, free_corner
@@ -29,52 +42,10 @@ PAGE = 180.0
 #: File formats.
 FORMATS = ("png", "pdf")
 _MM = 1 / 25.4
-# Inches.
-_LEFT, _GAP, _BLOCK_GAP, _EDGE = 0.2, 0.025, 0.12, 0.05
-_BAR, _BAR_GAP, _BAR_TEXT = 0.08, 0.07, 0.46
-_NARROWEST, _WIDEST = 0.74, 1.8
-_NAME, _SCORE = 7.0, 6.0
-#: Height of a line, and width of a bold letter, in parts of the font's size.
-_LINE, _LETTER = 1.25, 0.66
 _DPI = 600
 #: Side of an enlargement as a part of the smaller side of its slice.
 _INSET = 0.38
 _FRAME = "#ffd400"
-
-
-@dataclass(frozen=True)
-class _Column:
-    name: str
-    lines: tuple[str, ...]
-    images: tuple[FloatArray, ...]
-    windows: tuple[Normalize, ...]
-    panel: Panel | None = None
-
-
-@dataclass(frozen=True)
-class _Layout:
-    """Sizes in inches."""
-
-    blocks: tuple[tuple[_Column, ...], ...]
-    across: int
-    column: float
-    scale: float
-    heads: tuple[float, ...]
-    rows: tuple[float, ...]
-
-    @property
-    def width(self) -> float:
-        columns = self.across * (self.column + _GAP) - _GAP
-        return _LEFT + columns + _BAR_GAP + _BAR + _BAR_TEXT
-
-    @property
-    def body(self) -> float:
-        return sum(self.rows) + (len(self.rows) - 1) * _GAP
-
-    @property
-    def height(self) -> float:
-        blocks = len(self.blocks)
-        return sum(self.heads) + blocks * self.body + (blocks - 1) * _BLOCK_GAP + 2 * _EDGE
 
 
 def draw_paper_figure(
@@ -100,16 +71,16 @@ def draw_paper_figure(
     Raises:
         DataError: If a file cannot be written.
     """
-    layout = _arrange(comparison, errors, width * _MM)
+    layout = arrange(comparison, errors, width * _MM)
     figure = Figure(figsize=(layout.width, layout.height), facecolor="white")
     FigureCanvasAgg(figure)
     grey = grey_window(comparison.target)
     scale = Normalize(0.0, largest_error(comparison))
-    top = _EDGE
+    top = EDGE
     for block, head in zip(layout.blocks, layout.heads, strict=True):
         top += head
         _draw_block(figure, layout, comparison, block, top, zoom, scale if errors else None)
-        top += layout.body + _BLOCK_GAP
+        top += layout.body + BLOCK_GAP
     _draw_bars(figure, layout, comparison, grey, scale if errors else None)
     about = {"Title": f"{comparison.task}, subject {comparison.subject}", "Creator": "synthbench"}
     for path in paths:
@@ -129,7 +100,7 @@ def draw_paper_figure(
 def paper_caption(comparison: Comparison, zoom: Sequence[Zoom] = (), errors: bool = False) -> str:
     """Say what the figure shows; for the text below it."""
     grey = grey_window(comparison.target)
-    low, high = (comparison.low + end * comparison.scale for end in (grey.vmin, grey.vmax))
+    low, high = _physical(comparison, grey)
     unit = f" {comparison.unit}" if comparison.unit else " of the unit range"
     digits = 0 if comparison.unit else 2
     why = f", {comparison.why}" if comparison.why else ""
@@ -151,56 +122,24 @@ def paper_caption(comparison: Comparison, zoom: Sequence[Zoom] = (), errors: boo
     return " ".join(parts)
 
 
-def _arrange(comparison: Comparison, errors: bool, page: float) -> _Layout:
-    columns = _columns(comparison)
-    usable = page - _LEFT - _BAR_GAP - _BAR - _BAR_TEXT + _GAP
-    fitting = max(1, int(usable / (_NARROWEST + _GAP)))
-    across = math.ceil(len(columns) / math.ceil(len(columns) / fitting))
-    column = min(_WIDEST, usable / across - _GAP)
-    extents = [extent_of(plane, comparison) for plane in comparison.planes]
-    scale = column / max(extent[0] for extent in extents)
-    blocks = tuple(
-        tuple(columns[start : start + across]) for start in range(0, len(columns), across)
-    )
-    heads = []
-    for block in blocks:
-        names = max(len(_wrap(each.name, column)) for each in block)
-        scores = max(len(each.lines) for each in block)
-        heads.append((names * _NAME + scores * _SCORE) * _LINE / 72 + 0.05)
-    rows = [extent[1] * scale for extent in extents for _ in range(2 if errors else 1)]
-    return _Layout(blocks, across, column, scale, tuple(heads), tuple(rows))
-
-
-def _columns(comparison: Comparison) -> list[_Column]:
-    grey = grey_window(comparison.target)
-    count = len(comparison.planes)
-    found = []
-    sources = list(comparison.sources.values())
-    for number in range(len(sources) + 1 + len(comparison.panels)):
-        name, lines = heading(comparison, number)
-        if number < len(sources):
-            window = (grey_window(sources[number]),) * count
-            found.append(_Column(name, lines, sources[number], window))
-        elif number == len(sources):
-            found.append(_Column(name, lines, comparison.target, (grey,) * count))
-        else:
-            panel = comparison.panels[number - len(sources) - 1]
-            found.append(_Column(name, lines, panel.slices, (grey,) * count, panel))
-    return found
+def _physical(comparison: Comparison, window: Normalize) -> tuple[float, float]:
+    """Ends of a window in the target's unit."""
+    low, high = window.vmin or 0.0, window.vmax or 0.0
+    return comparison.low + low * comparison.scale, comparison.low + high * comparison.scale
 
 
 def _draw_block(
     figure: Any,
-    layout: _Layout,
+    layout: Layout,
     comparison: Comparison,
-    block: Sequence[_Column],
+    block: Sequence[Column],
     top: float,
     zoom: Sequence[Zoom],
     errors: Normalize | None,
 ) -> None:
     scores = max(len(column.lines) for column in block)
     for number, column in enumerate(block):
-        left = _LEFT + number * (layout.column + _GAP)
+        left = LEFT + number * (layout.column + GAP)
         _draw_head(figure, layout, column, (left + layout.column / 2, top), scores)
         below = top
         for index, plane in enumerate(comparison.planes):
@@ -216,7 +155,7 @@ def _draw_block(
                 _draw_state(figure, place, column.panel)
             if number == 0:
                 _draw_side(figure, layout, left, below + height / 2, plane.name)
-            below += height + _GAP
+            below += height + GAP
             if errors is None:
                 continue
             if column.panel and column.images:
@@ -229,10 +168,10 @@ def _draw_block(
                 )
             if _first_panel(block) == number:
                 _draw_side(figure, layout, left, below + height / 2, "|error|")
-            below += height + _GAP
+            below += height + GAP
 
 
-def _first_panel(block: Sequence[_Column]) -> int:
+def _first_panel(block: Sequence[Column]) -> int:
     return next((number for number, column in enumerate(block) if column.panel), -1)
 
 
@@ -242,7 +181,7 @@ class _Shown:
 
     comparison: Comparison
     index: int
-    layout: _Layout
+    layout: Layout
     zoom: Zoom | None
 
     def show(
@@ -299,7 +238,7 @@ class _Shown:
 
 
 def _place(
-    layout: _Layout, left: float, top: float, height: float
+    layout: Layout, left: float, top: float, height: float
 ) -> tuple[float, float, float, float]:
     """A cell of the figure as parts of it."""
     return (
@@ -311,15 +250,15 @@ def _place(
 
 
 def _draw_head(
-    figure: Any, layout: _Layout, column: _Column, at: tuple[float, float], scores: int
+    figure: Any, layout: Layout, column: Column, at: tuple[float, float], scores: int
 ) -> None:
     """Write name and scores above a column; names of a block stand on one line."""
     middle, top = at
-    line = top - 0.035 - scores * _SCORE * _LINE / 72
-    name = "\n".join(_wrap(column.name, layout.column))
+    line = top - 0.035 - scores * SCORE * LINE / 72
+    name = "\n".join(wrap(column.name, layout.column))
     for text, above, align, size, weight in (
-        (name, 0.01, "bottom", _NAME, "bold"),
-        ("\n".join(column.lines), 0.0, "top", _SCORE, "normal"),
+        (name, 0.01, "bottom", NAME, "bold"),
+        ("\n".join(column.lines), 0.0, "top", SCORE, "normal"),
     ):
         figure.text(
             middle / layout.width,
@@ -334,20 +273,7 @@ def _draw_head(
         )
 
 
-def _wrap(name: str, width: float) -> list[str]:
-    """Break a name after its punctuation, so that it fits into a column."""
-    most = max(4, int(width * 72 / (_NAME * _LETTER)))
-    lines = [""]
-    for part in re.findall(r"[^\s_\-/+@.]*[\s_\-/+@.]*", name):
-        pieces = [part[start : start + most] for start in range(0, len(part), most)]
-        for piece in pieces:
-            if len((lines[-1] + piece).rstrip()) > most:
-                lines.append("")
-            lines[-1] += piece
-    return [line.strip() for line in lines if line.strip()] or [name]
-
-
-def _draw_side(figure: Any, layout: _Layout, left: float, middle: float, text: str) -> None:
+def _draw_side(figure: Any, layout: Layout, left: float, middle: float, text: str) -> None:
     figure.text(
         (left - 0.04) / layout.width,
         1 - middle / layout.height,
@@ -355,7 +281,7 @@ def _draw_side(figure: Any, layout: _Layout, left: float, middle: float, text: s
         rotation=90,
         ha="right",
         va="center",
-        fontsize=_NAME,
+        fontsize=NAME,
     )
 
 
@@ -363,33 +289,33 @@ def _draw_state(figure: Any, place: tuple[float, ...], panel: Panel | None) -> N
     axes = blank_axes(figure, place)
     axes.set_facecolor("0.93")
     text = panel.state if panel else ""
-    axes.text(0.5, 0.5, text, ha="center", va="center", fontsize=_NAME, parse_math=False)
+    axes.text(0.5, 0.5, text, ha="center", va="center", fontsize=NAME, parse_math=False)
 
 
 def _draw_bars(
-    figure: Any, layout: _Layout, comparison: Comparison, grey: Normalize, errors: Normalize | None
+    figure: Any, layout: Layout, comparison: Comparison, grey: Normalize, errors: Normalize | None
 ) -> None:
     """Draw the scales at the right of the first block."""
-    low, high = (comparison.low + end * comparison.scale for end in (grey.vmin, grey.vmax))
+    low, high = _physical(comparison, grey)
     unit = comparison.unit or "unit range"
     bars = [(Normalize(low, high), "gray", f"intensity ({unit})", "neither")]
     if errors:
         bars.append((errors, ERROR_MAP, f"absolute error ({unit})", "max"))
-    left = layout.width - _BAR_TEXT - _BAR
+    left = layout.width - BAR_TEXT - BAR
     space = 0.12
     height = min(2.0, (layout.body - (len(bars) - 1) * space) / len(bars))
-    top = _EDGE + layout.heads[0]
+    top = EDGE + layout.heads[0]
     for window, colours, text, extend in bars:
         place = (
             left / layout.width,
             1 - (top + height) / layout.height,
-            _BAR / layout.width,
+            BAR / layout.width,
             height / layout.height,
         )
         bar = figure.colorbar(
             ScalarMappable(window, colours), cax=figure.add_axes(place), extend=extend
         )
-        bar.set_label(text, fontsize=_SCORE, parse_math=False, labelpad=2)
-        bar.ax.tick_params(labelsize=_SCORE, length=2, pad=1.5, width=0.5)
+        bar.set_label(text, fontsize=SCORE, parse_math=False, labelpad=2)
+        bar.ax.tick_params(labelsize=SCORE, length=2, pad=1.5, width=0.5)
         bar.outline.set_linewidth(0.5)
         top += height + space

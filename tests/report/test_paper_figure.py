@@ -6,7 +6,7 @@ from matplotlib.image import imread
 
 from synthbench.api.errors import UsageError
 from synthbench.cli import main
-from synthbench.report import paper_figure
+from synthbench.report import paper_figure, paper_layout
 from synthbench.report.comparison import load_comparison
 from synthbench.report.run_folder import RunFolder
 from synthbench.report.tables import build_tables
@@ -116,17 +116,17 @@ def test_many_methods_continue_below(tmp_path):
     cells = [cell(name, prep_dir="prep", predict_dir="all") for name in values]
     folder = write_run(tmp_path, scores_of(values), cells)
     predict(folder, "all", "s00", prepare(folder, "s00"))
-    layout = paper_figure._arrange(load(folder), errors=False, page=180 / 25.4)
+    layout = paper_layout.arrange(load(folder), errors=False, page=180 / 25.4)
     assert [len(block) for block in layout.blocks] == [8, 8]
     assert layout.width <= 180 / 25.4 + 1e-9
-    few = paper_figure._arrange(load(folder, methods=[next(iter(values))]), False, 180 / 25.4)
+    few = paper_layout.arrange(load(folder, methods=[next(iter(values))]), False, 180 / 25.4)
     assert few.column == 1.8
 
 
 def test_names_break_after_punctuation():
-    assert paper_figure._wrap("dual_d_attention", 0.8) == ["dual_d_", "attention"]
-    assert paper_figure._wrap("x" * 30, 0.8) == ["x" * 12, "x" * 12, "x" * 6]
-    assert paper_figure._wrap("$\\frac$ <b>", 2.0) == ["$\\frac$ <b>"]
+    assert paper_layout.wrap("dual_d_attention", 0.8) == ["dual_d_", "attention"]
+    assert paper_layout.wrap("x" * 30, 0.8) == ["x" * 12, "x" * 12, "x" * 6]
+    assert paper_layout.wrap("$\\frac$ <b>", 2.0) == ["$\\frac$ <b>"]
 
 
 def test_hostile_names_are_printed_as_they_are(tmp_path):
