@@ -31,6 +31,17 @@ def _margins(_: click.Context, __: click.Parameter, value: tuple[str, ...]) -> d
     return margins
 
 
+def _decimals(_: click.Context, __: click.Parameter, value: tuple[str, ...]) -> dict[str, int]:
+    """Read ``2 ssim=4`` given once or several times; the number alone is for all others."""
+    decimals = {}
+    for text in names(_, __, value):
+        metric, sign, number = text.rpartition("=")
+        if not (number.isdecimal() and int(number) <= 9 and bool(sign) == bool(metric)):
+            raise click.BadParameter(f"{text!r} is neither N nor METRIC=N, with N from 0 to 9")
+        decimals[metric] = int(number)
+    return decimals
+
+
 @click.command("report")
 @click.argument("runs", nargs=-1)
 @click.option(
@@ -97,6 +108,13 @@ def _margins(_: click.Context, __: click.Parameter, value: tuple[str, ...]) -> d
     callback=_margins,
     help="Also test equivalence: the largest difference that does not matter.",
 )
+@click.option(
+    "--decimals",
+    multiple=True,
+    metavar="N|METRIC=N",
+    callback=_decimals,
+    help="Digits after the point, of all metrics or of one.  [default: what each declares]",
+)
 @click.option("--subject", help="Subject of the figure.  [default: the most ordinary one]")
 @output_option
 def command(
@@ -111,6 +129,7 @@ def command(
     alpha: float,
     reference: str | None,
     margins: dict[str, float],
+    decimals: dict[str, int],
     out: Path | None,
     subject: str | None,
     output: Path | None,
@@ -147,7 +166,9 @@ def command(
         return
     folder = folder.under(protocol)
     testing = Testing(test, correction, alpha, reference, margins)
-    tables = build_tables(folder, metrics=metrics, regions=regions, testing=testing)
+    tables = build_tables(
+        folder, metrics=metrics, regions=regions, testing=testing, decimals=decimals
+    )
     if form == "csv":
         text = tidy.render(tables)
     else:

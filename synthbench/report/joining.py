@@ -9,11 +9,14 @@ from typing import Any
 import pandas as pd
 
 from synthbench.api.errors import DataError
-from synthbench.report.run_folder import RunFolder
+from synthbench.report.caption import count
+from synthbench.report.run_folder import RunFolder, short_name
 from synthbench.store.atomic import read_json
 
 #: Columns of ``cells.csv`` that name folders relative to the run's own.
 _FOLDERS = ("train_dir", "predict_dir", "prep_dir")
+#: Subjects that a message names.
+_NAMED = 3
 #: What makes two metrics of one name the same.
 _DEFINITION = ("evaluator", "version", "protocol", "protocol_version", "definition")
 
@@ -28,12 +31,15 @@ def join(runs: Sequence[RunFolder]) -> RunFolder:
         runs: At least one.
 
     Raises:
-        DataError: If metrics of one name were defined differently, or the runs prepared the same
-            task in different ways: their scores may not be compared.
+        DataError: If metrics of one name were defined differently, the runs were scored under
+            different protocols, divided a dataset differently, or prepared the same task in
+            different ways: their scores may not be compared.
     """
     if len(runs) == 1:
         return runs[0]
     for one in runs[1:]:
+        _check_protocols(runs[0], one)
+        _check_splits(runs[0], one)
         _check_preparation(runs[0], one)
     methods: dict[str, Any] = {}
     cells: list[pd.DataFrame] = []
@@ -62,7 +68,7 @@ def join(runs: Sequence[RunFolder]) -> RunFolder:
         "methods": methods,
         "metrics": _metrics(runs),
         "patients": _patients(runs),
-        "notes": list(dict.fromkeys(note for run in runs for note in run.info.get("notes") or ())),
+        **_presets(runs),
     }
     return replace(
         runs[0],
@@ -122,6 +128,76 @@ def _patients(runs: Sequence[RunFolder]) -> dict[str, dict[str, str]]:
         for dataset, patients in (run.info.get("patients") or {}).items():
             found.setdefault(dataset, {}).update(patients)
     return found
+
+
+def _presets(runs: Sequence[RunFolder]) -> dict[str, Any]:
+    """One preset, or a note of who was trained with which."""
+    notes = list(dict.fromkeys(note for run in runs for note in run.info.get("notes") or ()))
+    presets = {run.name: str(run.info.get("preset") or "") for run in runs}
+    if len(set(presets.values())) == 1:
+        return {"notes": notes, "preset": presets[runs[0].name]}
+    told = ", ".join(f"{name} {preset or 'unknown'}" for name, preset in presets.items())
+    return {"notes": [f"The runs were made with different presets: {told}.", *notes], "preset": ""}
+
+
+def _check_protocols(one: RunFolder, other: RunFolder) -> None:
+    """Refuse runs whose scores follow different definitions altogether."""
+    if one.protocols and other.protocols and not set(one.protocols) & set(other.protocols):
+        raise DataError(
+            f"{one.name} was scored under {', '.join(one.protocols)}, {other.name} under "
+            f"{', '.join(other.protocols)}: their scores may not be compared",
+            "repeat one command with the other's --evaluators: it scores again, trains nothing",
+        )
+
+
+def _check_splits(one: RunFolder, other: RunFolder) -> None:
+    """Refuse methods that were trained or tested on different subjects."""
+    mine, theirs = _splits(one), _splits(other)
+    for task in mine.keys() & theirs.keys():
+        difference = _split_difference(mine[task], theirs[task], (one.name, other.name))
+        if difference:
+            raise DataError(
+                f"{one.name} and {other.name} differ in the split of {task[1]} on "
+                f"{short_name(task[0])}: {difference}",
+                "repeat one of them with the other's split (--folds, --test, --split-seed, "
+                "--split-file)",
+            )
+
+
+def _splits(run: RunFolder) -> dict[tuple[str, str], dict[int, Mapping[str, Any]]]:
+    """Subjects by role, by task and fold; nothing for a run that kept no list."""
+    found: dict[tuple[str, str], dict[int, Mapping[str, Any]]] = {}
+    path = run.path / "splits.json"
+    for each in read_json(path) or [] if path.is_file() else []:
+        found.setdefault((each["dataset"], each["task"]), {})[int(each["fold"])] = each
+    return found
+
+
+def _split_difference(
+    one: Mapping[int, Mapping[str, Any]],
+    other: Mapping[int, Mapping[str, Any]],
+    names: tuple[str, str],
+) -> str:
+    if len(one) != len(other):
+        return f"{count(len(one), 'fold')} and {count(len(other), 'fold')}"
+    for role, verb in (("test", "tests"), ("train", "trains on"), ("validation", "validates on")):
+        for fold in sorted(one.keys() & other.keys()):
+            mine, theirs = set(one[fold].get(role) or ()), set(other[fold].get(role) or ())
+            only = [
+                f"{name} {verb} {_some(extra)}"
+                for name, extra in zip(names, (mine - theirs, theirs - mine), strict=True)
+                if extra
+            ]
+            if only:
+                where = f"fold {fold}: " if len(one) > 1 else ""
+                return f"{where}only {' and only '.join(only)}"
+    return ""
+
+
+def _some(subjects: set[str]) -> str:
+    listed = sorted(subjects)
+    more = len(listed) - _NAMED
+    return ", ".join(listed[:_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _check_preparation(one: RunFolder, other: RunFolder) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from itertools import groupby
 
 from synthbench.report.caption import BETTER_MARK, WORSE_MARK, caption, definitions
@@ -44,13 +45,6 @@ _CHARACTERS = str.maketrans(
         "≥": r"$\geq$",
         "−": r"$-$",  # noqa: RUF001
         "√": r"$\surd$",
-        "Σ": r"$\Sigma$",
-        "α": r"$\alpha$",  # noqa: RUF001
-        "β": r"$\beta$",
-        "γ": r"$\gamma$",  # noqa: RUF001
-        "λ": r"$\lambda$",
-        "μ": r"$\mu$",
-        "σ": r"$\sigma$",  # noqa: RUF001
         "²": r"\textsuperscript{2}",
         "³": r"\textsuperscript{3}",
         "°": r"\textdegree{}",
@@ -59,12 +53,51 @@ _CHARACTERS = str.maketrans(
         "–": "--",  # noqa: RUF001
     }
 )
+#: Letters that are no letter with an accent.
+_LETTERS = {
+    **{"ß": r"\ss{}", "æ": r"\ae{}", "Æ": r"\AE{}", "ø": r"\o{}", "Ø": r"\O{}"},
+    **{"œ": r"\oe{}", "Œ": r"\OE{}", "ł": r"\l{}", "Ł": r"\L{}", "ı": r"\i{}"},  # noqa: RUF001
+    **{"‘": "`", "’": "'", "“": "``", "”": "''"},  # noqa: RUF001
+}
+#: Combining accents.
+_ACCENTS = {
+    **{"\u0300": "`", "\u0301": "'", "\u0302": "^", "\u0303": "~", "\u0304": "="},
+    **{"\u0306": "u", "\u0307": ".", "\u0308": '"', "\u030a": "r", "\u030b": "H"},
+    **{"\u030c": "v", "\u0323": "d", "\u0327": "c"},
+}
+_GREEK_NAMES = """
+alpha beta gamma delta epsilon zeta eta theta iota kappa mu nu xi pi rho sigma tau upsilon phi chi
+psi omega Gamma Delta Theta Xi Pi Sigma Phi Psi Omega
+"""
+_GREEK = {
+    unicodedata.lookup(f"GREEK {'SMALL' if name.islower() else 'CAPITAL'} LETTER {name}"): name
+    for name in _GREEK_NAMES.split()
+} | {"λ": "lambda", "Λ": "Lambda"}
 
 
 def escape(text: str) -> str:
     """Make a name or sentence print as it is, in one line."""
     # Two hyphens in a row would become a dash.
-    return " ".join(text.split()).replace("--", "-\0-").translate(_CHARACTERS)
+    plain = " ".join(text.split()).replace("--", "-\0-").translate(_CHARACTERS)
+    return re.sub(r"[^\x20-\x7e]", lambda found: _letter(found.group()), plain)
+
+
+def _letter(character: str) -> str:
+    """A letter beyond ASCII in commands that every LaTeX knows; its code point where it has none.
+
+    A character that is not set up stops LaTeX, whatever its input encoding.
+    """
+    if character in _LETTERS:
+        return _LETTERS[character]
+    base, *marks = unicodedata.normalize("NFKD", character)
+    if all(mark in _ACCENTS for mark in marks) and base.isascii() and base.isprintable():
+        for mark in marks:
+            # The i and j lose their dots below an accent.
+            base = rf"\{_ACCENTS[mark]}{{{f'{chr(92)}{base}' if base in 'ij' else base}}}"
+        return base
+    if base in _GREEK:
+        return rf"$\{_GREEK[base]}$"
+    return f"[U+{ord(character):04X}]"
 
 
 def render(table: Table, run: RunFolder) -> str:

@@ -13,6 +13,7 @@ from synthbench.report.columns import Column
 from synthbench.report.evidence import equivalence_lines, subjects_line
 from synthbench.report.run_folder import RunFolder
 from synthbench.report.tables import Row, Table
+from synthbench.report.trainings import Trainings
 
 _LONGEST_MESSAGE = 200
 
@@ -24,7 +25,9 @@ def notes(table: Table, run: RunFolder) -> list[str]:
         *_failures(table),
         *_lost_to_baselines(table),
         *_power(table),
+        *_not_separable(table),
         *subjects_line(table),
+        *_seeds(table, run),
         *equivalence_lines(table),
         *_against_the_mean(table),
         *_missing_values(table),
@@ -155,6 +158,46 @@ def _power(table: Table) -> list[str]:
         f"mark does not mean that methods are equal."
         for n, (p, floor) in sorted(hopeless.items())
     ]
+
+
+def _not_separable(table: Table) -> list[str]:
+    """Name who is not told apart from the best, or the reference; equal columns share a line."""
+    if all(cell.p_adjusted > table.alpha for cell in table.tested):
+        # Where nothing could have been found, another note has said so.
+        silent = not table.tested or any(line.startswith("Cannot") for line in _power(table))
+        return [] if silent else ["No method is told apart from another in any column."]
+    alike: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for index, column in enumerate(table.columns):
+        opponent = table.opponent(index)
+        names = tuple(
+            row.label
+            for row in table.rows
+            if row.cells[index].test and row.cells[index].p_adjusted > table.alpha
+        )
+        if opponent and names:
+            alike.setdefault((opponent.label, names), []).append(column.name)
+    return [
+        f"Not told apart from {best} in {join(columns)}: {join([*names])}."
+        for (best, names), columns in alike.items()
+    ]
+
+
+def _seeds(table: Table, run: RunFolder) -> list[str]:
+    """How far the means of repeated trainings lie apart, beside the spread over subjects."""
+    seeds = len(table.progress.seeds)
+    if seeds < 2:
+        return []
+    column, resampled = table.columns[0], Trainings(table, run, 0)
+    spreads = [(row.label, resampled.seed_spread(row)) for row in table.rows]
+    listed = [
+        f"{label} {column.format(spread)}"
+        for label, spread in spreads
+        if spread is not None and np.isfinite(spread)
+    ]
+    if not listed:
+        return []
+    over = f"Standard deviation over {seeds} training seeds of the mean {column.name}"
+    return [f"{over}: {join(listed)}."]
 
 
 def _against_the_mean(table: Table) -> list[str]:

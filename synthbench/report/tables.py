@@ -6,8 +6,9 @@ are methods, columns a metric in a region. See ``docs/statistics.md`` for what t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from synthbench.report.columns import Column, select_columns
 from synthbench.report.gather import ColumnScores, column_scores
 from synthbench.report.progress import NOT_AVAILABLE, Progress, progress
 from synthbench.report.run_folder import RunFolder, of_task
-from synthbench.report.testing import Testing, check_margins, find_method
+from synthbench.report.testing import Testing, check_metrics, find_method
 from synthbench.statistics import PairedTest
 
 
@@ -121,12 +122,13 @@ def build_tables(
     metrics: Sequence[str] = (),
     regions: Sequence[str] = (),
     testing: Testing = Testing(),  # noqa: B008
+    decimals: Mapping[str, int] = MappingProxyType({}),
 ) -> list[Table]:
     """Build the table of every task of a run; see :func:`build_table`.
 
     Raises:
         DataError: If the run has no cells at all.
-        UsageError: For a margin of a metric that no table has.
+        UsageError: For a margin or decimals of a metric that no table has.
     """
     if not run.tasks:
         raise DataError(
@@ -134,13 +136,20 @@ def build_tables(
             "wait until it has started, or repeat the `synthbench run` command",
         )
     tables = [
-        build_table(run, dataset, task, metrics=metrics, regions=regions, testing=testing)
+        build_table(
+            run,
+            dataset,
+            task,
+            metrics=metrics,
+            regions=regions,
+            testing=testing,
+            decimals=decimals,
+        )
         for dataset, task in run.tasks
     ]
-    check_margins(
-        testing.margins,
-        list(dict.fromkeys(column.metric for table in tables for column in table.columns)),
-    )
+    shown = list(dict.fromkeys(column.metric for table in tables for column in table.columns))
+    check_metrics(testing.margins, shown, "a margin")
+    check_metrics([metric for metric in decimals if metric], shown, "decimals")
     return tables
 
 
@@ -152,6 +161,7 @@ def build_table(
     metrics: Sequence[str] = (),
     regions: Sequence[str] = (),
     testing: Testing = Testing(),  # noqa: B008
+    decimals: Mapping[str, int] = MappingProxyType({}),
 ) -> Table:
     """Build the table of one task.
 
@@ -162,6 +172,8 @@ def build_table(
         metrics: See :func:`synthbench.report.columns.select_columns`.
         regions: See there.
         testing: How methods are compared; the reference may be a printed name.
+        decimals: Digits after the point by metric, ``""`` for all others; default: what each
+            metric declares. Marks follow what is printed.
 
     Raises:
         DataError: If a subject was scored twice, or a patient tested in two folds.
@@ -169,7 +181,10 @@ def build_table(
             metric protocols (:meth:`~synthbench.report.run_folder.RunFolder.under` chooses one).
     """
     run = run.under("")
-    columns = select_columns(run, dataset, task, metrics, regions)
+    columns = [
+        replace(column, decimals=decimals.get(column.metric, decimals.get("", column.decimals)))
+        for column in select_columns(run, dataset, task, metrics, regions)
+    ]
     methods = run.method_order(dataset, task)
     if testing.reference is not None:
         labels = {method: run.label(method) for method in methods}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
@@ -77,15 +77,20 @@ def find_methods(wanted: Sequence[str], labels: Mapping[str, str], task: str) ->
     return list(dict.fromkeys(found))
 
 
-def check_margins(margins: Mapping[str, float], metrics: Sequence[str]) -> None:
-    """Refuse margins of metrics that are not in any table.
+def check_metrics(named: Iterable[str], metrics: Sequence[str], what: str) -> None:
+    """Refuse what was said of metrics that are not in any table.
+
+    Args:
+        named: Metrics that something was said of.
+        metrics: Those of the tables.
+        what: What was said, for the message.
 
     Raises:
         UsageError: Names the first one.
     """
-    for metric in margins:
+    for metric in named:
         if metric not in metrics:
             raise UsageError(
-                f"no table has a metric {metric!r} for a margin",
+                f"no table has a metric {metric!r} for {what}",
                 did_you_mean(metric, metrics, f"they have {', '.join(metrics)}"),
             )

@@ -46,7 +46,9 @@ def zooms(comparison: Comparison, side: float | None = None) -> tuple[Zoom, ...]
     Returns:
         One a plane.
     """
-    extents = [np.array(image.shape) * np.array(_steps(comparison, i)) for i, image in _targets(comparison)]
+    extents = [
+        np.array(image.shape) * np.array(_steps(comparison, i)) for i, image in _targets(comparison)
+    ]
     smallest = float(min(extent.min() for extent in extents))
     side = min(side, smallest) if side else smallest / _REGION
     found = []

@@ -80,7 +80,7 @@ def test_all_equal_scores_are_all_best_and_none_is_worse(tmp_path):
     assert [c.rank for c in column(table).values()] == [1, 1]
     assert [c.worse for c in column(table).values()] == [False, False]
     assert column(table)["x/b"].test.p == 1.0
-    assert notes(table, run) == []
+    assert notes(table, run) == ["No method is told apart from another in any column."]
 
 
 def test_seeds_are_averaged_within_a_subject(tmp_path):
