@@ -68,6 +68,37 @@ def evidence(table: Table) -> tuple[Evidence, ...]:
     return tuple(found)
 
 
+@dataclass(frozen=True)
+class Place:
+    """How sure a method's rank in one column is, by bootstrap over subjects.
+
+    Attributes:
+        probability_best: Probability to have the best mean.
+        low: Lower end of the rank interval; 1 is best.
+        high: Upper end.
+    """
+
+    probability_best: float
+    low: float
+    high: float
+
+
+@lru_cache(maxsize=256)
+def places(table: Table, index: int) -> dict[str, Place]:
+    """Places of the ranked methods in one column, by method; empty where nothing can be drawn."""
+    scores = table.scores[index]
+    ranked = [row for row in table.rows if row.cells[index].ranked]
+    if len(ranked) < 2 or scores.of_sets or table.n(index) < 2:
+        return {}
+    values = scores.values[scores.ranked][:, scores.common]
+    better = table.columns[index].higher_is_better
+    found = statistics.ranking(values, higher_is_better=better, level=1 - table.alpha)
+    return {
+        row.method: Place(float(found.best[at]), float(found.low[at]), float(found.high[at]))
+        for at, row in enumerate(ranked)
+    }
+
+
 def equivalences(table: Table) -> list[tuple[int, Row, Row, Equivalence, float]]:
     """Test equivalence wherever a margin was declared.
 

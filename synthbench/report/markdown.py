@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from synthbench.report import cost
 from synthbench.report.caption import BETTER_MARK, WORSE_MARK, caption, definitions, title
-from synthbench.report.evidence import evidence
+from synthbench.report.evidence import evidence, places
 from synthbench.report.notes import notes, provenance
 from synthbench.report.run_folder import RunFolder
 from synthbench.report.tables import Cell, Table
@@ -65,7 +65,7 @@ def appendix(run: RunFolder, tables: Sequence[Table], figures: Sequence[str]) ->
     """
     lines = [f"![Source, target, every method and its error map]({name})\n" for name in figures]
     for table in tables:
-        lines += _differences(table)
+        lines += _differences(table) + _ranks(table)
     for dataset, task in run.tasks:
         rows = cost.cost_table(run, dataset, task)
         lines += [f"### Cost: {escape(title(dataset, task))}\n"]
@@ -107,6 +107,28 @@ def _differences(table: Table) -> list[str]:
         *aligned([[escape(text) for text in row] for row in rows]),
         "\nMean paired differences; the intervals are not corrected for several tests, g_z is the "
         "difference in standard deviations of the differences.\n",
+    ]
+
+
+def _ranks(table: Table) -> list[str]:
+    """How sure the order of the methods is."""
+    found = [(column, places(table, index)) for index, column in enumerate(table.columns)]
+    found = [(column, by_method) for column, by_method in found if by_method]
+    if not found:
+        return []
+    rows = [["method", *(column.name for column, _ in found)]]
+    for row in table.rows:
+        texts = [
+            f"{place.low:g} to {place.high:g} ({place.probability_best:.0%})" if place else "--"
+            for _, by_method in found
+            for place in [by_method.get(row.method)]
+        ]
+        rows.append([row.label, *texts])
+    return [
+        f"### Ranks: {escape(title(table.dataset, table.task))}\n",
+        *aligned([[escape(text) for text in row] for row in rows]),
+        f"\n{1 - table.alpha:.0%} interval of each method's rank (1 is best) and, in brackets, its "
+        "probability to have the best mean, by bootstrap over subjects.\n",
     ]
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from synthbench import statistics
 from synthbench.report.columns import Column
-from synthbench.report.evidence import POWER, Evidence, equivalences, evidence
+from synthbench.report.evidence import POWER, Evidence, equivalences, evidence, places
 from synthbench.report.run_folder import RunFolder
 from synthbench.report.tables import Table
 from synthbench.report.trainings import Trainings
@@ -126,17 +126,7 @@ def _comparison(each: Evidence) -> dict[str, Any]:
 
 
 def _methods(table: Table, index: int, resampled: Trainings) -> list[dict[str, Any]]:
-    scores, column = table.scores[index], table.columns[index]
-    ranked = [row for row in table.rows if row.cells[index].ranked]
-    places: dict[str, dict[str, Any]] = {}
-    if len(ranked) > 1 and not scores.of_sets and table.n(index) > 1:
-        values = scores.values[scores.ranked][:, scores.common]
-        found = statistics.ranking(values, higher_is_better=column.higher_is_better)
-        for position, row in enumerate(ranked):
-            places[row.method] = {
-                "probability_best": float(found.best[position]),
-                "rank_interval": [float(found.low[position]), float(found.high[position])],
-            }
+    found = places(table, index)
     return [
         {
             "method": row.method,
@@ -146,10 +136,11 @@ def _methods(table: Table, index: int, resampled: Trainings) -> list[dict[str, A
             "mean": cell.mean,
             "sd": cell.sd,
             "sd_over_seeds": resampled.seed_spread(row),
-            **places.get(row.method, {"probability_best": None, "rank_interval": None}),
+            "probability_best": place.probability_best if place else None,
+            "rank_interval": [place.low, place.high] if place else None,
         }
         for row in table.rows
-        for cell in [row.cells[index]]
+        for cell, place in [(row.cells[index], found.get(row.method))]
     ]
 
 
