@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -155,6 +156,81 @@ class SplitChoice(_Strict):
         return self
 
 
+class PublishedTask(_Strict):
+    """Which task of this suite a task of a published table is.
+
+    Attributes:
+        task: As the table calls it; ``""`` where it holds one task.
+        dataset: Dataset of this suite.
+        translation: Its task.
+        n: Test subjects, where the table does not say.
+        differs: Why no number can be compared: other data, say, or another intensity scale.
+    """
+
+    task: str = ""
+    dataset: str
+    translation: TaskChoice
+    n: int | None = Field(default=None, ge=1)
+    differs: tuple[str, ...] = ()
+
+
+class PublishedColumn(_Strict):
+    """Which score a column of a published table is.
+
+    Attributes:
+        evaluator: Evaluator that gives it; ``""`` where none does.
+        metric: Its metric.
+        region: Its region.
+        differs: Why the two definitions are not the same, or why there is no such score.
+        same_unit: Whether a difference of the two has a meaning.
+    """
+
+    evaluator: str = ""
+    metric: str = ""
+    region: str = "whole"
+    differs: tuple[str, ...] = ()
+    same_unit: bool = True
+
+
+class PublishedRow(_Strict):
+    """Which method a row of a published table is.
+
+    Attributes:
+        method: A method of this suite; ``""`` where there is none.
+        differs: Why it is not the same method, or why there is none.
+    """
+
+    method: str = ""
+    differs: tuple[str, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_name(cls, value: Any) -> Any:
+        return {"method": value} if isinstance(value, str) else value
+
+
+class Published(_Strict):
+    """A published table that a run is printed beside; see ``docs/suites.md``.
+
+    Attributes:
+        table: CSV with its cells, as ``synthbench audit`` reads it.
+        source: Paper and table.
+        tasks: Its tasks.
+        columns: Its columns, by title without arrow and unit.
+        rows: Its rows, by name.
+        remarks: What a reader of the comparison must know.
+        as_written: The suite's fields before options changed them; set by :func:`read_suite`.
+    """
+
+    table: Path
+    source: str
+    tasks: tuple[PublishedTask, ...]
+    columns: dict[str, PublishedColumn]
+    rows: dict[str, PublishedRow]
+    remarks: tuple[str, ...] = ()
+    as_written: dict[str, Any] = Field(default_factory=dict)
+
+
 class Suite(_Strict):
     """Everything a run is asked to do.
 
@@ -175,6 +251,7 @@ class Suite(_Strict):
         evaluators: Evaluators; none: the default ones.
         set: Dotted recipe paths and values for every method.
         set_for: The same for single methods, by name.
+        published: The published table this suite repeats.
     """
 
     name: str = ""
@@ -189,10 +266,13 @@ class Suite(_Strict):
     evaluators: tuple[str, ...] = ()
     set: dict[str, Any] = Field(default_factory=dict)
     set_for: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    published: Published | None = None
 
 
 def read_suite(path: Path) -> dict[str, Any]:
     """Read a suite file; the result still has to be validated with :func:`make_suite`.
+
+    The path of a published table is taken relative to the file.
 
     Raises:
         DataError: If the file is missing or not YAML.
@@ -206,6 +286,12 @@ def read_suite(path: Path) -> dict[str, Any]:
         raise DataError(f"{path} is not valid YAML: {line}", "correct the file") from error
     if not isinstance(data, dict):
         raise DataError(f"{path} is not a suite", "it must be a mapping with methods and datasets")
+    published = data.get("published")
+    if isinstance(published, dict):
+        as_written = deepcopy({name: data[name] for name in data if name != "published"})
+        published["as_written"] = as_written
+        if isinstance(published.get("table"), str):
+            published["table"] = str(path.parent / published["table"])
     return data
 
 

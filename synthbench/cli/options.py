@@ -33,7 +33,11 @@ dataset_set_option = click.option(
 
 _DATA = (
     click.option("--dataset", "-d", help="Dataset name."),
-    click.option("--data-root", type=click.Path(path_type=Path), help="The dataset's folder."),
+    click.option(
+        "--data-root",
+        type=click.Path(path_type=Path),
+        help="The dataset's folder, or that of folders by dataset name.",
+    ),
     click.option("--source", help="Source modality, or several separated by commas."),
     click.option("--target", help="Target modality."),
     click.option(
@@ -114,7 +118,9 @@ def data_fields(data: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]
         "split": _split(data, options),
     }
     fields = {name: value for name, value in simple.items() if value is not None}
-    if dataset := _dataset(data, options):
+    if roots := _roots(data, options):
+        fields["datasets"] = roots
+    elif dataset := _dataset(data, options):
         fields["datasets"] = [dataset]
     return fields
 
@@ -144,7 +150,7 @@ def dataset_parameters(assignments: Sequence[str]) -> dict[str, Any]:
 
 
 def _dataset(data: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
-    """The dataset the options describe, on top of the suite file's only one."""
+    """The dataset the options describe, on top of the suite file's only one or the one named."""
     from synthbench.api import UsageError
 
     fields: dict[str, Any] = {
@@ -162,17 +168,29 @@ def _dataset(data: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
     listed = data.get("datasets", [])
     if not given and not params:
         return {}
-    if len(listed) == 1 and "name" not in given:
-        only = listed[0]
-        base: dict[str, Any] = {"name": only} if isinstance(only, str) else dict(only)
-    else:
-        base = {}
+    named = [{"name": each} if isinstance(each, str) else dict(each) for each in listed]
+    wanted = given.get("name")
+    same = [each for each in named if wanted is None or each.get("name") == wanted]
+    base: dict[str, Any] = same[0] if len(same) == 1 else {}
     base |= given
     if params:
         base["params"] = {**base.get("params", {}), **params}
     if "name" not in base:
         raise UsageError("no dataset was given", "add --dataset, see `synthbench list datasets`")
     return base
+
+
+def _roots(data: dict[str, Any], options: dict[str, Any]) -> list[dict[str, Any]]:
+    """All datasets of a suite file with several, each in its folder of ``--data-root``."""
+    listed = data.get("datasets", [])
+    others = ("dataset", "source", "target", "group_pattern", "group_file", "dataset_assignments")
+    if len(listed) < 2 or not options["data_root"] or any(options[name] for name in others):
+        return []
+    named = [{"name": each} if isinstance(each, str) else dict(each) for each in listed]
+    if not all(isinstance(each.get("name"), str) for each in named):
+        return []
+    # What the file says of a dataset wins over a folder that is given for all of them.
+    return [{"root": options["data_root"] / each["name"], **each} for each in named]
 
 
 def _split(data: dict[str, Any], options: dict[str, Any]) -> dict[str, Any] | None:

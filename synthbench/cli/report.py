@@ -170,7 +170,7 @@ def command(
         folder, metrics=metrics, regions=regions, testing=testing, decimals=decimals
     )
     if form == "csv":
-        text = tidy.render(tables)
+        text = tidy.render(tables, folder)
     else:
         render = markdown.render if form == "markdown" else latex.render
         text = "\n".join(render(table, folder) for table in tables)

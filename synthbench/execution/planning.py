@@ -12,6 +12,7 @@ from synthbench.api import NothingSelectedError
 from synthbench.execution.cells import Cell, PrepJob
 from synthbench.execution.methods import Contender, Method, resolve_methods
 from synthbench.execution.tasks import TaskPlan, plan_tasks
+from synthbench.published import published_record
 from synthbench.registry import Registry
 from synthbench.store import versions
 from synthbench.store.keys import digest
@@ -34,6 +35,7 @@ class Plan:
         patients: By dataset, the patient of every subject that is not one by itself.
         left_out: Subjects that take no part in a task, and why.
         notes: What the reader of the results must know (subjects left out, ...).
+        published: The published table the results will be printed beside; empty for none.
     """
 
     suite: Suite
@@ -45,6 +47,7 @@ class Plan:
     patients: dict[str, dict[str, str]] = field(default_factory=dict)
     left_out: list[dict[str, str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    published: dict[str, Any] = field(default_factory=dict)
 
 
 def make_plan(registry: Registry, suite: Suite, store: Path) -> Plan:
@@ -70,6 +73,7 @@ def complete(planner: Planner, store: Path) -> Plan:
         NothingSelectedError: If no cell is left.
     """
     plan = planner.plan
+    plan.published = published_record(planner.suite)
     for task in plan_tasks(planner.registry, planner.suite, store):
         planner.add_task(task)
     if not plan.cells:

@@ -213,6 +213,7 @@ def _describe(plan: Plan, registry: Registry) -> dict[str, Any]:
         "patients": plan.patients,
         "left_out": plan.left_out,
         "notes": plan.notes,
+        **({"published": plan.published} if plan.published else {}),
     }
 
 

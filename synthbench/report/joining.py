@@ -69,6 +69,7 @@ def join(runs: Sequence[RunFolder]) -> RunFolder:
         "metrics": _metrics(runs),
         "patients": _patients(runs),
         **_presets(runs),
+        "published": _published(runs),
     }
     return replace(
         runs[0],
@@ -198,6 +199,21 @@ def _some(subjects: set[str]) -> str:
     listed = sorted(subjects)
     more = len(listed) - _NAMED
     return ", ".join(listed[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def _published(runs: Sequence[RunFolder]) -> dict[str, Any]:
+    """The published table of the first run that has one, and how the others depart from it."""
+    records = {run.name: run.info.get("published") or {} for run in runs}
+    first = next((record for record in records.values() if record), {})
+    if not first:
+        return {}
+    changed = list(first["changed"])
+    for name, record in records.items():
+        if record.get("source") == first["source"]:
+            changed += record["changed"]
+        else:
+            changed.append(f"{name} is not a run of the suite of this table")
+    return {**first, "changed": list(dict.fromkeys(changed))}
 
 
 def _check_preparation(one: RunFolder, other: RunFolder) -> None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
+from collections.abc import Iterator
 from itertools import groupby
 
+from synthbench.report import published_text
 from synthbench.report.caption import BETTER_MARK, WORSE_MARK, caption, definitions
 from synthbench.report.notes import notes, provenance
+from synthbench.report.published import PublishedTable, published_tables
 from synthbench.report.run_folder import RunFolder, short_name
 from synthbench.report.tables import Cell, Row, Table
 
@@ -101,7 +104,8 @@ def _letter(character: str) -> str:
 
 
 def render(table: Table, run: RunFolder) -> str:
-    """Render a ``table`` environment with caption, notes and definitions.
+    """Render a ``table`` environment with caption, notes and definitions, and one beside what was
+    published, if anything.
 
     Args:
         table: The table.
@@ -149,7 +153,42 @@ def render(table: Table, run: RunFolder) -> str:
         r"\end{minipage}",
         rf"\end{{{environment}}}",
     ]
+    for number, each in enumerate(published_tables(run, table.dataset, table.task)):
+        lines += ["", *_published(each, f"tab:{label}-published{number or ''}")]
     return "\n".join(lines) + "\n"
+
+
+def _published(table: PublishedTable, label: str) -> list[str]:
+    rows = [
+        r"\midrule" if row is None else " & ".join(escape(text) for text in row) + r" \\"
+        for row in _by_method(published_text.body(table))
+    ]
+    return [
+        r"\begin{table*}[tbp]",
+        r"\centering",
+        rf"\caption{{{escape(published_text.heading(table))}}}",
+        rf"\label{{{label}}}",
+        r"\small",
+        r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
+        r"\begin{tabular}{lllrrrl}",
+        r"\toprule",
+        " & ".join(published_text.HEADER) + r" \\",
+        *rows,
+        r"\bottomrule",
+        r"\end{tabular}}",
+        r"\par\smallskip",
+        r"\begin{minipage}{\linewidth}\footnotesize\raggedright",
+        *(rf"{escape(line)}\par" for line in published_text.caption(table)),
+        r"\end{minipage}",
+        r"\end{table*}",
+    ]
+
+
+def _by_method(rows: list[list[str]]) -> Iterator[list[str] | None]:
+    """The rows, with ``None`` where those of another method begin."""
+    for _, group in groupby(rows, key=lambda row: row[0]):
+        yield None
+        yield from group
 
 
 def _header(table: Table) -> list[str]:

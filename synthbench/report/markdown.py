@@ -6,10 +6,11 @@ import math
 import re
 from collections.abc import Sequence
 
-from synthbench.report import cost
+from synthbench.report import cost, published_text
 from synthbench.report.caption import BETTER_MARK, WORSE_MARK, caption, definitions, title
 from synthbench.report.evidence import evidence, places
 from synthbench.report.notes import notes, provenance
+from synthbench.report.published import published_tables
 from synthbench.report.run_folder import RunFolder
 from synthbench.report.tables import Cell, Table
 
@@ -26,7 +27,7 @@ def escape(text: str) -> str:
 
 
 def render(table: Table, run: RunFolder) -> str:
-    """Render title, table, caption, notes and definitions.
+    """Render title, table, caption, notes, definitions, and what was published, if anything.
 
     Args:
         table: The table.
@@ -52,6 +53,11 @@ def render(table: Table, run: RunFolder) -> str:
     if remarks:
         lines += ["", "Notes", ""] + [f"- {escape(note)}" for note in remarks]
     lines += ["", "Definitions", ""] + [f"- {escape(line)}" for line in definitions(table)]
+    for each in published_tables(run, table.dataset, table.task):
+        lines += ["", f"### {escape(published_text.heading(each))}", ""]
+        rows = [list(published_text.HEADER), *published_text.body(each)]
+        lines += aligned([[escape(text) for text in row] for row in rows])
+        lines += ["", *(f"- {escape(line)}" for line in published_text.caption(each))]
     return "\n".join(lines) + "\n"
 
 

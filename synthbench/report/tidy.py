@@ -7,7 +7,10 @@ import io
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from synthbench.report import published_text
 from synthbench.report.evidence import Evidence, evidence
+from synthbench.report.published import published_tables
+from synthbench.report.run_folder import RunFolder
 from synthbench.report.tables import Table
 
 FIELDS = (
@@ -45,16 +48,33 @@ FIELDS = (
     "smallest_p",
     "significantly_worse",
     "significantly_better",
+    # Of rows in the state "published" only.
+    "published_source",
+    "published_task",
+    "published_method",
+    "published_metric",
+    "published_mean",
+    "published_sd",
+    "published_n",
+    "minus_published",
+    "comparable",
+    "not_comparable_because",
 )
 
 
-def render(tables: Sequence[Table]) -> str:
-    """Render one row a table, column and method; numbers that do not exist stay empty."""
+def render(tables: Sequence[Table], run: RunFolder) -> str:
+    """Render one row a table, column and method; numbers that do not exist stay empty.
+
+    Numbers of a published table follow, a row each, in the state ``published``.
+    """
     text = io.StringIO()
     writer = csv.DictWriter(text, FIELDS, lineterminator="\n")
     writer.writeheader()
     for table in tables:
         writer.writerows(_rows(table))
+    for table in tables:
+        for published in published_tables(run, table.dataset, table.task):
+            writer.writerows(published_text.tidy(published))
     return text.getvalue()
 
 

@@ -134,8 +134,8 @@ def test_markdown_escapes(name, expected):
 
 
 def test_csv_has_full_precision_and_every_p(rendered):
-    _, table = rendered
-    rows = list(csv.DictReader(io.StringIO(tidy.render([table]))))
+    run, table = rendered
+    rows = list(csv.DictReader(io.StringIO(tidy.render([table], run))))
     assert [row["method"] for row in rows] == [row.method for row in table.rows]
     unet = next(row for row in rows if row["method"] == "x/unet")
     gan = next(row for row in rows if row["method"] == "x/gan")

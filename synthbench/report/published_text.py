@@ -1,0 +1,96 @@
+"""Published beside measured as text, before it is escaped and laid out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+from synthbench.report.caption import title
+from synthbench.report.published import Beside, PublishedTable
+
+HEADER = (
+    *("row of the paper", "method here", "metric"),
+    *("published", "measured", "difference", "comparable"),
+)
+
+
+def heading(table: PublishedTable) -> str:
+    """What stands beside what."""
+    name = f", {table.name.replace('->', '→')}" if table.name else ""
+    return f"Published beside measured: {title(table.dataset, table.task)} ({table.source}{name})"
+
+
+def body(table: PublishedTable) -> list[list[str]]:
+    """One row a published number; the first two columns name the method there and here."""
+    numbers = {reason: str(at) for at, reason in enumerate(table.reasons, start=1)}
+    return [
+        [
+            row.cell.method,
+            row.measured.label or "--",
+            row.cell.metric,
+            _with_spread(row, row.cell.mean, row.cell.sd),
+            row.measured.state or _with_spread(row, row.measured.mean, row.measured.sd),
+            "--" if math.isnan(row.difference) else f"{row.difference:+.{row.cell.decimals}f}",
+            _verdict(row, ", ".join(numbers[reason] for reason in row.reasons)),
+        ]
+        for row in table.rows
+    ]
+
+
+def caption(table: PublishedTable) -> list[str]:
+    """What the difference is, the reasons by number, then remarks; one line each."""
+    lines = [
+        "Difference: measured minus published, not tested: published scores of single subjects are "
+        "not known."
+    ]
+    lines += [f"({number}) {reason}." for number, reason in enumerate(table.reasons, start=1)]
+    return [*lines, *(f"{remark.rstrip('.')}." for remark in table.remarks)]
+
+
+def tidy(table: PublishedTable) -> Iterator[dict[str, Any]]:
+    """Fields of a tidy CSV, one row a published number; what does not exist is empty."""
+    for row in table.rows:
+        found = row.measured.column
+        yield {
+            "dataset": table.dataset,
+            "task": table.task,
+            "evaluator": found.evaluator if found else "",
+            "metric": found.metric if found else row.cell.metric,
+            "region": found.region if found else "",
+            "unit": found.unit if found else "",
+            "better": row.cell.better,
+            "method": row.measured.method or row.cell.method,
+            "state": "published",
+            "n": row.measured.n or "",
+            "mean": _number(row.measured.mean),
+            "sd": _number(row.measured.sd),
+            "published_source": table.source,
+            "published_task": table.name,
+            "published_method": row.cell.method,
+            "published_metric": row.cell.metric,
+            "published_mean": _number(row.cell.mean),
+            "published_sd": "" if row.cell.sd is None else _number(row.cell.sd),
+            "published_n": row.cell.n or "",
+            "minus_published": _number(row.difference),
+            "comparable": "" if row.measured.state else not row.reasons,
+            "not_comparable_because": "; ".join(row.reasons),
+        }
+
+
+def _with_spread(row: Beside, mean: float, sd: float | None) -> str:
+    text = f"{mean:.{row.cell.decimals}f}"
+    if sd is None or math.isnan(sd):
+        return text
+    decimals = row.cell.decimals if row.cell.sd is None else row.cell.sd_decimals
+    return f"{text} ± {sd:.{decimals}f}"
+
+
+def _verdict(row: Beside, numbers: str) -> str:
+    if row.measured.state:
+        return f"-- ({numbers})" if numbers else "--"
+    return f"no ({numbers})" if numbers else "yes"
+
+
+def _number(value: float) -> str:
+    return "" if math.isnan(value) else repr(float(value))
