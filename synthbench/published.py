@@ -74,17 +74,25 @@ def _changed(suite: Suite, published: Published) -> list[str]:
     written = make_suite(published.as_written, "the suite as it was written")
     mine, theirs = (one.model_dump(mode="json", exclude_none=True) for one in (suite, written))
     changed = [
-        f"{field.replace('_', ' ')}: {_text(mine.get(field))} instead of {_text(theirs.get(field))}"
+        f"{field.replace('_', ' ')}: {_instead(mine.get(field), theirs.get(field))}"
         for field in _PROTOCOL
         if mine.get(field) != theirs.get(field)
     ]
     params = {each.name: each.params for each in written.datasets}
     changed += [
-        f"parameters of {each.name}: {_text(each.params)} instead of {_text(params[each.name])}"
+        f"parameters of {each.name}: {_instead(each.params, params[each.name])}"
         for each in suite.datasets
         if each.name in params and each.params != params[each.name]
     ]
     return changed
+
+
+def _instead(mine: Any, theirs: Any) -> str:
+    """Two values that differ, of mappings only what does."""
+    if isinstance(mine, dict) and isinstance(theirs, dict):
+        differing = [name for name in {**theirs, **mine} if mine.get(name) != theirs.get(name)]
+        mine, theirs = ({name: one.get(name) for name in differing} for one in (mine, theirs))
+    return f"{_text(mine)} instead of {_text(theirs)}"
 
 
 def _text(value: Any) -> str:
@@ -92,4 +100,6 @@ def _text(value: Any) -> str:
         return ", ".join(f"{name} {_text(each)}" for name, each in value.items()) or "none"
     if isinstance(value, list):
         return " x ".join(_text(each) for each in value) or "none"
+    if isinstance(value, float):
+        return f"{value:g}"
     return "none" if value is None else str(value)

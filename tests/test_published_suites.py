@@ -175,5 +175,5 @@ def test_what_options_changed_is_told(written: Callable[..., Path]) -> None:
     changed = published_record(make_suite(data))["changed"]
     assert changed[0] == "preset: quick instead of paper"
     assert changed[1].startswith("split: kind holdout")
-    assert changed[2] == "spacing: 1.0 x 1.0 x 2.0 instead of none"
+    assert changed[2] == "spacing: 1 x 1 x 2 instead of none"
     assert len(changed) == 3

@@ -52,14 +52,19 @@ class Beside:
     Attributes:
         cell: As published.
         measured: From the run.
-        difference: Measured minus published; NaN where one has no number or the units differ.
+        same_unit: Whether a difference of the two has a meaning.
         reasons: Why the two cannot be compared; empty where they can.
     """
 
     cell: Claim
     measured: Measured
-    difference: float
+    same_unit: bool
     reasons: tuple[str, ...]
+
+    @property
+    def difference(self) -> float:
+        """Measured minus published; NaN where one has no number or the units differ."""
+        return self.measured.mean - self.cell.mean if self.same_unit else float("nan")
 
 
 @dataclass(frozen=True)
@@ -161,7 +166,7 @@ def _beside(
     found = measured.column
     if np.isnan(measured.mean):
         # Nothing was compared: only why there is no number counts.
-        return Beside(cell, measured, float("nan"), tuple(own))
+        return Beside(cell, measured, column.same_unit, tuple(own))
     assert found is not None
     if short_name(found.evaluator) != column.evaluator or found.region != column.region:
         own.append(
@@ -171,8 +176,7 @@ def _beside(
     n = theirs.n or cell.n
     if n and not of_sets and abs(measured.n - n) > max(1.0, _TOLERANCE * n):
         own.append(f"other test set: n = {measured.n}, not {n}")
-    difference = measured.mean - cell.mean if column.same_unit else float("nan")
-    return Beside(cell, measured, difference, (*shared, *own))
+    return Beside(cell, measured, column.same_unit, (*shared, *own))
 
 
 def _measure(

@@ -23,16 +23,16 @@ def heading(table: PublishedTable) -> str:
 
 def body(table: PublishedTable) -> list[list[str]]:
     """One row a published number; the first two columns name the method there and here."""
-    numbers = {reason: str(at) for at, reason in enumerate(table.reasons, start=1)}
+    numbers = {reason: at for at, reason in enumerate(table.reasons, start=1)}
     return [
         [
             row.cell.method,
             row.measured.label or "--",
             row.cell.metric,
-            _with_spread(row, row.cell.mean, row.cell.sd),
-            row.measured.state or _with_spread(row, row.measured.mean, row.measured.sd),
+            _published(row),
+            row.measured.state or _measured(row),
             "--" if math.isnan(row.difference) else f"{row.difference:+.{row.cell.decimals}f}",
-            _verdict(row, ", ".join(numbers[reason] for reason in row.reasons)),
+            _verdict(row, sorted(numbers[reason] for reason in row.reasons)),
         ]
         for row in table.rows
     ]
@@ -78,18 +78,28 @@ def tidy(table: PublishedTable) -> Iterator[dict[str, Any]]:
         }
 
 
-def _with_spread(row: Beside, mean: float, sd: float | None) -> str:
-    text = f"{mean:.{row.cell.decimals}f}"
-    if sd is None or math.isnan(sd):
-        return text
+def _published(row: Beside) -> str:
+    sd = "" if row.cell.sd is None else f" ± {row.cell.sd:.{row.cell.sd_decimals}f}"
+    return row.cell.printed + sd
+
+
+def _measured(row: Beside) -> str:
+    """With the digits of the published number; in another unit these would say nothing."""
+    mean, sd, column = row.measured.mean, row.measured.sd, row.measured.column
+    assert column is not None
+    if not row.same_unit:
+        texts = [column.format(value) for value in (mean, sd) if not math.isnan(value)]
+        return " ± ".join(texts) + (f" {column.unit}" if column.unit else "")
     decimals = row.cell.decimals if row.cell.sd is None else row.cell.sd_decimals
-    return f"{text} ± {sd:.{decimals}f}"
+    text = f"{mean:.{row.cell.decimals}f}"
+    return text if math.isnan(sd) else f"{text} ± {sd:.{decimals}f}"
 
 
-def _verdict(row: Beside, numbers: str) -> str:
+def _verdict(row: Beside, numbers: list[int]) -> str:
+    listed = f" ({', '.join(str(number) for number in numbers)})" if numbers else ""
     if row.measured.state:
-        return f"-- ({numbers})" if numbers else "--"
-    return f"no ({numbers})" if numbers else "yes"
+        return f"--{listed}"
+    return f"no{listed}" if numbers else "yes"
 
 
 def _number(value: float) -> str:
