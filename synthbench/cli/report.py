@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from synthbench.report.tables import Table
     from synthbench.statistics import Correction, TestName
 
-_SUFFIXES = {"markdown": "md", "latex": "tex", "csv": "csv"}
+_SUFFIXES = {"markdown": "md", "latex": "tex", "csv": "csv", "html": "html"}
 
 
 def _margins(_: click.Context, __: click.Parameter, value: tuple[str, ...]) -> dict[str, float]:
@@ -109,13 +109,20 @@ def _decimals(_: click.Context, __: click.Parameter, value: tuple[str, ...]) -> 
     help="Also test equivalence: the largest difference that does not matter.",
 )
 @click.option(
+@click.option(
     "--decimals",
     multiple=True,
     metavar="N|METRIC=N",
     callback=_decimals,
     help="Digits after the point, of all metrics or of one.  [default: what each declares]",
 )
-@click.option("--subject", help="Subject of the figure.  [default: the most ordinary one]")
+@click.option(
+    "--subject",
+    "subjects",
+    multiple=True,
+    help="Subject of the figure; in HTML, may be given several times.  [default: the most ordinary "
+    "one; in HTML, the best and the worst too]",
+)
 @output_option
 def command(
     runs: tuple[str, ...],
@@ -131,7 +138,7 @@ def command(
     margins: dict[str, float],
     decimals: dict[str, int],
     out: Path | None,
-    subject: str | None,
+    subjects: tuple[str, ...],
     output: Path | None,
 ) -> None:
     """Print the table of a run, with significance tests.
@@ -153,7 +160,7 @@ def command(
     root = output_root(output)
     folder = join([RunFolder.load(find_run(root, run)) for run in runs or (None,)])
     if spread:
-        if form != "markdown" or protocol or metrics or regions or subject:
+        if form != "markdown" or protocol or metrics or regions or subjects:
             raise UsageError(
                 "--protocol-spread prints one table of all protocols, as markdown",
                 "leave out --format, --protocol, --metrics, --regions and --subject",
@@ -169,6 +176,14 @@ def command(
     tables = build_tables(
         folder, metrics=metrics, regions=regions, testing=testing, decimals=decimals
     )
+    if form == "html":
+        _write_page(folder, tables, out, subjects)
+        return
+    if len(subjects) > 1:
+        raise UsageError(
+            "a figure shows one subject", "give --subject once, or several with --format html"
+        )
+    subject = subjects[0] if subjects else None
     if form == "csv":
         text = tidy.render(tables, folder)
     else:
@@ -206,6 +221,22 @@ def print_run(run: Path) -> None:
     for protocol in loaded.protocols or [""]:
         folder = loaded.under(protocol)
         click.echo("\n".join(markdown.render(table, folder) for table in build_tables(folder)))
+
+
+def _write_page(
+    run: RunFolder, tables: list[Table], out: Path | None, subjects: tuple[str, ...]
+) -> None:
+    """Write the HTML page, into the run's own folder unless another is named."""
+    from synthbench.report.html.page import write_page
+    from synthbench.report.stats import stats
+    from synthbench.store.atomic import write_json
+
+    page = (out or run.path) / "report.html"
+    for line in write_page(run, tables, page, subjects):
+        click.echo(line, err=True)
+    if out is not None:
+        write_json(out / "stats.json", stats(tables, run))
+    click.echo(page)
 
 
 def _draw(run: RunFolder, table: Table, subject: str | None, out: Path, number: int) -> str:

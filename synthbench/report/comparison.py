@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,7 +51,7 @@ class Comparison:
         subject: Subject id.
         why: How the subject was chosen, in words; may be empty.
         task: The task.
-        planes: Axial, coronal, sagittal.
+        planes: Axial, coronal, sagittal, unless others were asked for.
         spacing: Voxel size in mm.
         sources: Slices of each source modality by name, one a plane.
         target: Slices of the real target.
@@ -89,7 +89,17 @@ class Comparison:
 def representative_subject(table: Table, run: RunFolder) -> str:
     """The scanned subject that is most ordinary: closest to the median of the first column.
 
-    Scores are averaged over the ranked methods first, so no method picks its own show-piece.
+    Raises:
+        DataError: If no subject has a score yet.
+    """
+    return ordered_subjects(table, run)[1]
+
+
+def ordered_subjects(table: Table, run: RunFolder) -> tuple[list[str], str]:
+    """Subjects from best to worst in the first column, and the one closest to its median.
+
+    Scores are averaged over the ranked methods first, so no method picks its own show-piece. Of a
+    patient with several sessions, the first one stands for all.
 
     Raises:
         DataError: If no subject has a score yet.
@@ -101,12 +111,15 @@ def representative_subject(table: Table, run: RunFolder) -> str:
             "name one with --subject, or wait until the run has come further",
         )
     means = scores.values[scores.ranked][:, scores.common].mean(axis=0)
-    names = np.array(scores.units)[scores.common]
-    chosen = str(names[int(np.argmin(np.abs(means - np.median(means))))])
     patients = run.patients(table.dataset)
     rows = of_task(run.scores, table.dataset, table.task)
-    subjects = [str(subject) for subject in rows["subject"]]
-    return next(subject for subject in subjects if patients.get(subject, subject) == chosen)
+    scanned: dict[str, str] = {}
+    for subject in rows["subject"]:
+        scanned.setdefault(patients.get(str(subject), str(subject)), str(subject))
+    names = [scanned[str(unit)] for unit in np.array(scores.units)[scores.common]]
+    better = -1 if table.columns[0].higher_is_better else 1
+    ordered = [names[position] for position in np.argsort(better * means, kind="stable")]
+    return ordered, names[int(np.argmin(np.abs(means - np.median(means))))]
 
 
 def load_comparison(
@@ -117,11 +130,12 @@ def load_comparison(
     methods: Sequence[str] = (),
     views: Sequence[str] = VIEWS,
     at: tuple[float, float, float] | None = None,
+    planes: Callable[[Any, Any, tuple[int, ...]], tuple[Plane, ...]] | None = None,
 ) -> Comparison:
     """Load the slices of one subject.
 
-    Planes pass through the largest extent of the label where the subject has one, else through
-    the centre of its foreground.
+    By default, planes pass through the largest extent of the label where the subject has one, else
+    through the centre of its foreground.
 
     Args:
         run: The run.
@@ -130,6 +144,8 @@ def load_comparison(
         methods: Canonical ids of the panels, in this order; default: all of the table.
         views: Names of the planes, in this order.
         at: World coordinates (mm, RAS+) of a point that all planes pass through instead.
+        planes: Chooses the planes from label, foreground and shape, in place of ``views`` and
+            ``at``.
 
     Raises:
         UsageError: If the run did not test such a subject, or the point is outside its volume.
@@ -160,13 +176,13 @@ def load_comparison(
     sources, target_name = _modalities(table.task)
     spacing = tuple(float(side) for side in prepared.spacing)
     target = prepared.volume(target_name)
-    voxel = None if at is None else _voxel(prepared, at)
-    found = {
-        plane.name: plane
-        for plane in planes_through(prepared.label, prepared.mask, target.shape, voxel)
-    }
-    planes = tuple(found[name] for name in views)
     label, mask = prepared.label, prepared.mask
+    voxel = None if at is None else _voxel(prepared, at)
+    if planes is not None:
+        cuts = planes(label, mask, target.shape)
+    else:
+        found = {plane.name: plane for plane in planes_through(label, mask, target.shape, voxel)}
+        cuts = tuple(found[name] for name in views)
     rows = {row.method: row for row in table.rows}
     shown = [rows[method] for method in methods or rows]
     bounds = prepared.bounds[target_name]
@@ -175,18 +191,18 @@ def load_comparison(
         subject=subject,
         why=why,
         task=table.task,
-        planes=planes,
+        planes=cuts,
         spacing=(spacing[0], spacing[1], spacing[2]),
-        sources={name: _cut(planes, prepared.volume(name)) for name in sources},
-        target=_cut(planes, target),
+        sources={name: _cut(cuts, prepared.volume(name)) for name in sources},
+        target=_cut(cuts, target),
         target_name=target_name,
-        panels=tuple(_panel(run, table, row, planes, target.shape, cells, scores) for row in shown),
+        panels=tuple(_panel(run, table, row, cuts, target.shape, cells, scores) for row in shown),
         scale=float(bounds.high - bounds.low) if unit else 1.0,
         unit=unit,
         scored=first.region_name,
         low=float(bounds.low) if unit else 0.0,
-        mask=tuple(np.array(plane.cut(mask), dtype=bool) for plane in planes),
-        label=() if label is None else tuple(np.array(plane.cut(label)) > 0 for plane in planes),
+        mask=tuple(np.array(plane.cut(mask), dtype=bool) for plane in cuts),
+        label=() if label is None else tuple(np.array(plane.cut(label)) > 0 for plane in cuts),
         at=voxel,
         seed=min(table.progress.seeds) if len(table.progress.seeds) > 1 else None,
     )

@@ -25,7 +25,7 @@ from synthbench.report.slices import (
 )
 from synthbench.store.atomic import write_atomic
 
-#: Colours of absolute errors.
+#: Colour map of absolute errors.
 ERROR_MAP = "inferno"
 # Inches.
 _COLUMN, _GAP, _BAR = 1.6, 0.04, 0.14

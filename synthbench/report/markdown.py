@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 from synthbench.report import cost, published_text
 from synthbench.report.caption import BETTER_MARK, WORSE_MARK, caption, definitions, title
-from synthbench.report.evidence import evidence, places
+from synthbench.report.differences import DIFFERENCES_NOTE, difference_rows
+from synthbench.report.evidence import places
 from synthbench.report.notes import notes, provenance
 from synthbench.report.published import published_tables
 from synthbench.report.run_folder import RunFolder
@@ -82,37 +83,13 @@ def appendix(run: RunFolder, tables: Sequence[Table], figures: Sequence[str]) ->
 
 
 def _differences(table: Table) -> list[str]:
-    behind = evidence(table)
-    if not behind:
+    rows = difference_rows(table)
+    if not rows:
         return []
-    level = f"{1 - table.alpha:.0%} interval"
-    header = ["metric", "method", "minus", "difference", level, "g_z", "p", "adjusted p"]
-    rows = [header]
-    for each in behind:
-        # One digit more than the table: differences are smaller than what they are made of.
-        digits = each.column.decimals + 1
-        test = each.cell.test
-        assert test is not None
-        low, high = each.interval.low, each.interval.high
-        between = "--" if math.isnan(low) else f"{low:+.{digits}f} to {high:+.{digits}f}"
-        effect = each.effects.g_z
-        rows.append(
-            [
-                each.column.name,
-                each.row.label,
-                each.opponent.label,
-                f"{test.mean_difference:+.{digits}f}",
-                between,
-                "--" if math.isnan(effect) else f"{effect:+.2f}",
-                f"{test.p:.2g}",
-                f"{each.cell.p_adjusted:.2g}",
-            ]
-        )
     return [
         f"### Differences: {escape(title(table.dataset, table.task))}\n",
         *aligned([[escape(text) for text in row] for row in rows]),
-        "\nMean paired differences; the intervals are not corrected for several tests, g_z is the "
-        "difference in standard deviations of the differences.\n",
+        f"\n{escape(DIFFERENCES_NOTE)}\n",
     ]
 
 

@@ -15,7 +15,7 @@ SMALL = 7
 #: The grey window spans these percentiles of the slices shown.
 PERCENTILES = (0.5, 99.5)
 #: Letters at the left and right edge of each plane; x is mirrored (radiological convention).
-_SIDES = {"axial": ("R", "L"), "coronal": ("R", "L"), "sagittal": ("P", "A")}
+SIDES = {"axial": ("R", "L"), "coronal": ("R", "L"), "sagittal": ("P", "A")}
 
 
 def blank_axes(figure: Any, cell: Any) -> Any:
@@ -73,7 +73,7 @@ def show_slice(
 
 def mark_sides(axes: Any, plane: Plane, *, top: bool = False) -> None:
     """Write which side is which into the lower, or upper, corners of a slice."""
-    for x, letter, side in zip((0.03, 0.97), _SIDES[plane.name], ("left", "right"), strict=True):
+    for x, letter, side in zip((0.03, 0.97), SIDES[plane.name], ("left", "right"), strict=True):
         axes.text(
             x,
             0.97 if top else 0.03,
