@@ -232,10 +232,11 @@ def _write_page(
     from synthbench.store.atomic import write_json
 
     page = (out or run.path) / "report.html"
-    for line in write_page(run, tables, page, subjects):
+    found = stats(tables, run)
+    for line in write_page(run, tables, found, page, subjects):
         click.echo(line, err=True)
     if out is not None:
-        write_json(out / "stats.json", stats(tables, run))
+        write_json(out / "stats.json", found)
     click.echo(page)
 
 

@@ -114,7 +114,7 @@ def ordered_subjects(table: Table, run: RunFolder) -> tuple[list[str], str]:
     patients = run.patients(table.dataset)
     rows = of_task(run.scores, table.dataset, table.task)
     scanned: dict[str, str] = {}
-    for subject in rows["subject"]:
+    for subject in rows["subject"].unique():
         scanned.setdefault(patients.get(str(subject), str(subject)), str(subject))
     names = [scanned[str(unit)] for unit in np.array(scores.units)[scores.common]]
     better = -1 if table.columns[0].higher_is_better else 1

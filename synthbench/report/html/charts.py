@@ -29,8 +29,14 @@ def by_mean(table: Table, index: int) -> list[Row]:
     return sorted(table.rows, key=place)
 
 
-def distribution(table: Table, index: int) -> Drawing:
-    """One dot a case, a box from the first to the third quartile, median, and mean as a diamond."""
+def distribution(table: Table, index: int) -> Drawing | None:
+    """One dot a case, a box from the first to the third quartile, median, and mean as a diamond.
+
+    Returns:
+        ``None`` where no method has a number.
+    """
+    if all(row.cells[index].state for row in table.rows):
+        return None
     column, rows = table.columns[index], by_mean(table, index)
     shown = [_shown(table, index, row) for row in rows]
     scores = table.scores[index]

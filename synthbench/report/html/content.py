@@ -26,6 +26,7 @@ class ShownCell:
         text: As in the markdown table, without the marks.
         rank: 1 or 2 for the best two, else 0.
         mark: A dagger, or ``""``.
+        better: Whether it stands for significantly better.
         size: The method's own n where it lacks subjects, else 0.
         sort: What the column is sorted by; ``""`` comes last.
         detail: The test behind it, in words; may be empty.
@@ -34,6 +35,7 @@ class ShownCell:
     text: str
     rank: int = 0
     mark: str = ""
+    better: bool = False
     size: int = 0
     sort: str = ""
     detail: str = ""
@@ -63,6 +65,7 @@ def _cell(table: Table, index: int, cell: Cell) -> ShownCell:
         text=text,
         rank=cell.rank,
         mark=WORSE_MARK if cell.worse else BETTER_MARK if cell.better else "",
+        better=cell.better,
         size=0 if cell.ranked else cell.n,
         sort=repr(float(cell.mean)),
         detail=detail,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from importlib.resources import files
 from pathlib import Path
@@ -24,19 +24,23 @@ from synthbench.report.html.curves import COLOURS, training_curves
 from synthbench.report.html.subjects import Shown, default_subjects, error_colours, show
 from synthbench.report.notes import notes, provenance
 from synthbench.report.run_folder import RunFolder, short_name
-from synthbench.report.stats import stats
 from synthbench.report.tables import Table
 from synthbench.store.atomic import write_text
 
 
 def write_page(
-    run: RunFolder, tables: Sequence[Table], path: Path, subjects: Sequence[str] = ()
+    run: RunFolder,
+    tables: Sequence[Table],
+    found: Mapping[str, Any],
+    path: Path,
+    subjects: Sequence[str] = (),
 ) -> list[str]:
     """Write the page of a run.
 
     Args:
         run: The run, under one metric protocol.
         tables: Its tables.
+        found: What :func:`synthbench.report.stats.stats` says of them.
         path: Where to write; an existing file is replaced.
         subjects: Those whose slices are shown; by default the most ordinary, best and worst.
 
@@ -48,7 +52,6 @@ def write_page(
         WriteError: If the file cannot be written.
     """
     run = run.under("")
-    found = stats(tables, run)
     pictures, missing = _pictures(run, tables, subjects)
     protocols = metric_protocols(run)
     style, script = _asset("page.css"), _asset("page.js")
@@ -62,7 +65,8 @@ def write_page(
             run=run,
             heading=title(tables[0].dataset, tables[0].task) if len(tables) == 1 else run.name,
             tables=[
-                _of_table(run, table, found["tables"][number], pictures[number], number)
+                _of_table(run, table, found["tables"][number], number)
+                | _slices(pictures[number], missing[number])
                 for number, table in enumerate(tables)
             ],
             critical=_critical(run, found["across_datasets"]),
@@ -70,17 +74,20 @@ def write_page(
             protocols=protocols,
             provenance=provenance(run),
             records=content.records(run.path),
-            missing=missing,
             colours=COLOURS,
             error_colours=error_colours(),
         )
     )
     write_text(path, text)
-    return missing
+    return [
+        f"no slices of {title(table.dataset, table.task)}: {line}"
+        for table, lines in zip(tables, missing, strict=True)
+        for line in lines
+    ]
 
 
 def _of_table(
-    run: RunFolder, table: Table, found: dict[str, Any], pictures: Sequence[Shown], number: int
+    run: RunFolder, table: Table, found: Mapping[str, Any], number: int
 ) -> dict[str, Any]:
     """All that the template needs of one task."""
     rows = difference_rows(table)
@@ -101,11 +108,12 @@ def _of_table(
         "charts": [
             {
                 "name": column.name,
-                "distribution": distribution(table, index),
+                "distribution": drawing,
                 "differences": differences(table, index),
                 "ranks": ranks(table, index, found["columns"][index]["methods"]),
             }
             for index, column in enumerate(table.columns)
+            if (drawing := distribution(table, index))
         ],
         "numbers": content.numbers(table),
         "differences": content.sortable(rows),
@@ -114,7 +122,13 @@ def _of_table(
         "costs": content.sortable(costs),
         "cost_note": cost_note(run, table.dataset, table.task),
         "failures": content.failures(run, table.dataset, table.task),
+    }
+
+
+def _slices(pictures: Sequence[Shown], missing: Sequence[str]) -> dict[str, Any]:
+    return {
         "pictures": pictures,
+        "missing": missing,
         "sprites": [
             {
                 "views": [asdict(view) for view in shown.views],
@@ -128,12 +142,13 @@ def _of_table(
 def _facts(table: Table, run: RunFolder) -> list[tuple[str, str]]:
     """Sizes of a task, for the top of its section."""
     trained = sum(not row.baseline for row in table.rows)
+    floors = len(table.rows) - trained
     sizes = sorted({table.n(index) for index in range(len(table.columns))} - {0})
     noun = "patients" if run.patients(table.dataset) else "subjects"
     state = table.progress
     failed = sum(each.total - each.done - each.unfinished for each in state.methods.values())
     return [
-        ("methods", f"{trained} + {count(len(table.rows) - trained, 'baseline')}"),
+        ("methods", f"{trained} + {count(floors, 'baseline')}" if floors else str(trained)),
         (
             f"held-out {noun}",
             " to ".join(map(str, sorted({sizes[0], sizes[-1]}))) if sizes else "0",
@@ -147,38 +162,37 @@ def _facts(table: Table, run: RunFolder) -> list[tuple[str, str]]:
 
 def _pictures(
     run: RunFolder, tables: Sequence[Table], wanted: Sequence[str]
-) -> tuple[list[list[Shown]], list[str]]:
+) -> tuple[list[list[Shown]], list[list[str]]]:
     """Slices of the chosen subjects for each table, and why some are missing."""
     chosen: list[list[tuple[str, str]]] = []
-    missing: list[str] = []
-    for table in tables:
+    missing: list[list[str]] = [[] for _ in tables]
+    for number, table in enumerate(tables):
         try:
             named = [(subject, "") for subject in dict.fromkeys(wanted)]
             chosen.append(named or default_subjects(table, run))
         except DataError as error:
-            missing.append(f"no slices of {table.task}: {error.message}")
+            missing[number].append(error.message)
             chosen.append([])
     part = 1 / max(1, sum(map(len, chosen)))
-    shown: list[list[Shown]] = []
+    shown: list[list[Shown]] = [[] for _ in tables]
     unknown: dict[str, list[UsageError]] = {}
-    for table, names in zip(tables, chosen, strict=True):
-        shown.append([])
-        for subject, why in names:
+    for number, table in enumerate(tables):
+        for subject, why in chosen[number]:
             try:
-                shown[-1].append(show(run, table, subject, why, part))
+                shown[number].append(show(run, table, subject, why, part))
             except DataError as error:
-                missing.append(f"no slices of {subject} in {table.task}: {error.message}")
+                missing[number].append(error.message)
             except UsageError as error:
                 unknown.setdefault(subject, []).append(error)
+                missing[number].append(error.message)
     # With several tasks, a subject need not be in all of them, but in one.
     for errors in unknown.values():
         if len(errors) == len(tables):
             raise errors[0]
-        missing += [f"no slices: {error.message}" for error in errors]
-    return shown, missing
+    return shown, [list(dict.fromkeys(lines)) for lines in missing]
 
 
-def _critical(run: RunFolder, across: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def _critical(run: RunFolder, across: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return [
         {
             "drawing": critical_difference(

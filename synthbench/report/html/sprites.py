@@ -12,7 +12,7 @@ import numpy.typing as npt
 from PIL import Image
 
 #: Longest side of a slice in pixels; larger ones are averaged down.
-LONGEST = 192
+LONGEST = 160
 
 
 def fitted(height: int, width: int) -> tuple[int, int]:
@@ -40,7 +40,8 @@ def sprite(stack: npt.NDArray[Any], *, mirrored: bool) -> Image.Image:
     if (height, width) != fitted(height, width):
         height, width = fitted(height, width)
         small = (Image.fromarray(np.ascontiguousarray(image)) for image in grey)
-        grey = np.stack([image.resize((width, height), Image.Resampling.BOX) for image in small])
+        resized = (image.resize((width, height), Image.Resampling.BOX) for image in small)
+        grey = np.stack([np.asarray(image) for image in resized])
     across = columns(count)
     down = math.ceil(count / across)
     sheet = np.zeros((down * across, height, width), dtype=np.uint8)

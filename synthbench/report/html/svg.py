@@ -9,12 +9,13 @@ from xml.etree import ElementTree
 
 import numpy as np
 from matplotlib.ticker import Locator, LogLocator, MaxNLocator
-from matplotlib.transforms import nonsingular
 
 #: Width of a letter of the charts' text, in pixels of the drawing.
 LETTER = 6.6
 #: Part of the range left free at both ends of a scale.
 _MARGIN = 0.04
+#: Half the width of a scale where all values are alike, as a part of them.
+_ALIKE = 0.05
 
 
 class Drawing:
@@ -98,8 +99,9 @@ class Scale:
         low, high = float(finite.min()), float(finite.max())
         if log:
             low, high = (math.log10(low), math.log10(high))
-        low, high = nonsingular(low, high, expander=0.05, tiny=1e-12)
-        margin = _MARGIN * (high - low)
+        # All values alike need some width around them.
+        alike = high - low <= 1e-9 * max(abs(low), abs(high))
+        margin = _ALIKE * (max(abs(low), abs(high)) or 1.0) if alike else _MARGIN * (high - low)
         low, high = low - margin, high + margin
         return cls(10**low if log else low, 10**high if log else high, start, stop, log)
 
