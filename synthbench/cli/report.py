@@ -109,7 +109,6 @@ def _decimals(_: click.Context, __: click.Parameter, value: tuple[str, ...]) -> 
     help="Also test equivalence: the largest difference that does not matter.",
 )
 @click.option(
-@click.option(
     "--decimals",
     multiple=True,
     metavar="N|METRIC=N",
