@@ -20,6 +20,7 @@ from skimage.metrics import structural_similarity
 
 from benchmarks.speed.timing import interleaved, machine, table
 from synthbench_plugins.evaluators.kernels import UNIFORM7, errors, ms_ssim, ssim
+from synthbench_plugins.optional.torchvision import ensure_torchvision
 
 Array = npt.NDArray[np.float32]
 Contenders = Mapping[str, Callable[[], float]]
@@ -62,6 +63,7 @@ def similarity(
         "MONAI": lambda: float(monai(*pair)),
     }
     if importlib.util.find_spec("torchmetrics"):
+        ensure_torchvision()  # torchmetrics imports it
         from torchmetrics.functional.image import structural_similarity_index_measure
 
         found["torchmetrics"] = lambda: float(
@@ -121,7 +123,7 @@ def scikit_image(prediction: Array, target: Array, *, gaussian: bool) -> float:
 
 
 def measure(name: str, contenders: Contenders, rounds: int) -> list[tuple[object, ...]]:
-    """Rows of the table: seconds and value, relative to the first contender."""
+    """Rows of the table: time and value, relative to the first contender."""
     values = {label: run() for label, run in contenders.items()}
     seconds = interleaved(contenders, rounds)
     first = next(iter(contenders))
@@ -129,7 +131,6 @@ def measure(name: str, contenders: Contenders, rounds: int) -> list[tuple[object
         (
             name,
             label,
-            f"{seconds[label]:.2f}",
             f"{seconds[label] / seconds[first]:.2f}",
             f"{values[label]:.6f}",
             f"{abs(values[label] - values[first]):.1e}",
@@ -147,7 +148,7 @@ def main(rounds: int, shapes: tuple[str, ...]) -> None:
     print(f"Medians of {rounds} interleaved rounds.\n{machine()}")
     if not importlib.util.find_spec("torchmetrics"):
         print("torchmetrics: not installed")
-    header = ("metric", "library", "seconds", "relative", "value", "difference")
+    header = ("metric", "library", "time, relative", "value", "difference")
     for text in shapes:
         shape = tuple(int(side) for side in text.split(","))
         prediction, target, masks = make_pair(shape)
