@@ -123,6 +123,24 @@ def test_one_dataset_of_several_keeps_its_tasks(
     assert "synthrad/cbct-to-ct/core__resvit" in printed
 
 
+def test_the_documented_table_is_valid() -> None:
+    text = (BENCHMARKS.parent / "docs" / "suites.md").read_text(encoding="utf-8")
+    block = text.partition("## Published tables")[2].partition("```yaml\n")[2].partition("```")[0]
+    published = make_suite(yaml.safe_load(block)).published
+    assert published is not None
+    assert published.tasks[0].n == 274
+    assert published.rows["Ours"].method == "edge_cascade"
+
+
+def test_a_missing_folder_of_one_of_several_datasets_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "hcp").mkdir()
+    arguments = ["run", str(SUITES["mdaunet_gan_table1"]), "--data-root", str(tmp_path)]
+    assert main([*arguments, "--dry-run", "--output", str(tmp_path / "out")]) != 0
+    assert str(tmp_path / "hcp") in capsys.readouterr().err
+
+
 TABLE = "task,method,SSIM\nA,one,0.9\nB,one,0.8\n"
 PUBLISHED: dict[str, Any] = {
     "table": "table.csv",
