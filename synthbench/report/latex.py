@@ -92,7 +92,7 @@ def _letter(character: str) -> str:
     """
     if character in _LETTERS:
         return _LETTERS[character]
-    base, *marks = unicodedata.normalize("NFKD", character)
+    base, *marks = list(unicodedata.normalize("NFKD", character))
     if all(mark in _ACCENTS for mark in marks) and base.isascii() and base.isprintable():
         for mark in marks:
             # The i and j lose their dots below an accent.
