@@ -92,7 +92,8 @@ def _letter(character: str) -> str:
     """
     if character in _LETTERS:
         return _LETTERS[character]
-    base, *marks = list(unicodedata.normalize("NFKD", character))
+    parts = unicodedata.normalize("NFKD", character)
+    base, marks = parts[0], parts[1:]
     if all(mark in _ACCENTS for mark in marks) and base.isascii() and base.isprintable():
         for mark in marks:
             # The i and j lose their dots below an accent.
