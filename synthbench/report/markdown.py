@@ -7,12 +7,13 @@ import re
 from collections.abc import Sequence
 
 from synthbench.report import cost, published_text
-from synthbench.report.caption import BETTER_MARK, WORSE_MARK, caption, definitions, title
+from synthbench.report.caption import BETTER_MARK, WORSE_MARK, caption, definitions, join, title
 from synthbench.report.differences import DIFFERENCES_NOTE, difference_rows
 from synthbench.report.evidence import places
 from synthbench.report.notes import notes, provenance
 from synthbench.report.published import published_tables
 from synthbench.report.run_folder import RunFolder
+from synthbench.report.stats import across_datasets
 from synthbench.report.tables import Cell, Table
 
 _SPECIAL = re.compile(r"([\\`*|<>\[\]~$])")
@@ -73,6 +74,7 @@ def appendix(run: RunFolder, tables: Sequence[Table], figures: Sequence[str]) ->
     lines = [f"![Source, target, every method and its error map]({name})\n" for name in figures]
     for table in tables:
         lines += _differences(table) + _ranks(table)
+    lines += _across(run, tables)
     for dataset, task in run.tasks:
         rows = cost.cost_table(run, dataset, task)
         lines += [f"### Cost: {escape(title(dataset, task))}\n"]
@@ -113,6 +115,24 @@ def _ranks(table: Table) -> list[str]:
         f"\n{1 - table.alpha:.0%} interval of each method's rank (1 is best) and, in brackets, its "
         "probability to have the best mean, by bootstrap over subjects.\n",
     ]
+
+
+def _across(run: RunFolder, tables: Sequence[Table]) -> list[str]:
+    """What a critical-difference diagram shows, where there are enough datasets."""
+    lines = []
+    for found in across_datasets(tables):
+        ranks = sorted(found["friedman"]["mean_ranks"].items(), key=lambda item: item[1])
+        groups = [join([run.label(method) for method in each]) for each in found["not_separable"]]
+        lines.append(
+            f"- {escape(found['metric'])} ({escape(found['region'])}), {len(found['datasets'])} "
+            "tables: mean ranks "
+            + ", ".join(f"{escape(run.label(method))} {rank:.2f}" for method, rank in ranks)
+            + f"; critical difference {found['critical_difference']:.2f} (Nemenyi); "
+            + "not told apart: "
+            + (escape("; ".join(groups)) or "none")
+            + f"; Friedman p = {found['friedman']['p']:.2g}."
+        )
+    return ["### Across datasets\n", *lines, ""] if lines else []
 
 
 def _cell(cell: Cell, table: Table, index: int) -> str:

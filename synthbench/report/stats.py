@@ -47,7 +47,7 @@ def stats(tables: Sequence[Table], run: RunFolder) -> dict[str, Any]:
             "bootstrap_samples": statistics.RESAMPLES,
         },
         "tables": [_table(table, run) for table in tables],
-        "across_datasets": _across(tables),
+        "across_datasets": across_datasets(tables),
     }
     plain: dict[str, Any] = _plain(content)
     return plain
@@ -192,7 +192,7 @@ def _pairs(
     ]
 
 
-def _across(tables: Sequence[Table]) -> list[dict[str, Any]]:
+def across_datasets(tables: Sequence[Table]) -> list[dict[str, Any]]:
     """Rank methods over datasets, for a critical-difference diagram.
 
     Tables are the blocks; subjects of different datasets are never pooled.

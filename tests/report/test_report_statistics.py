@@ -199,7 +199,11 @@ def test_enough_datasets_give_a_critical_difference(tmp_path, monkeypatch):
     assert across["critical_difference"] == pytest.approx(1.353999 * 2**0.5, abs=1e-6)
     assert across["not_separable"] == [["x/b", "x/c"], ["x/c", "x/a"], ["x/a", "x/d"]]
     assert len(across["all_pairs"]) == len(across["nemenyi"]) == 6
+    text = markdown.appendix(run, tables, [])
+    assert "mean ranks x/b 1.00, x/c 2.00, x/a 3.00, x/d 4.00; critical difference 1.91" in text
+    assert "not told apart: x/b and x/c; x/c and x/a; x/a and x/d; Friedman p = " in text
     assert stats(tables[:4], run)["across_datasets"] == []
+    assert "Across datasets" not in markdown.appendix(run, tables[:4], [])
 
 
 def test_odd_runs_have_stats_too(tmp_path):
