@@ -49,6 +49,7 @@ def command(
     Mostly for `phantom`: it gives every reader, and scripts of your own, something to read without
     real data. The same command again completes what was interrupted.
     """
+    from synthbench.api import DataError
     from synthbench.cli.datasets import open_dataset
     from synthbench.registry import load_registry
     from synthbench.volumes.exporting import plan_export
@@ -78,7 +79,13 @@ def command(
         f"{len(export.names)} subjects of {opened.id} are in {folder} in the layout of "
         f"{target.name}: {len(export)} files{there}"
     )
-    listed = {modality for s in reader.subjects(folder) for modality in s.volumes}
+    try:
+        listed = {modality for s in reader.subjects(folder) for modality in s.volumes}
+    except DataError as error:
+        # What was asked for is written; whether another parameter reads it is the reader's to say.
+        click.echo(f"{target.name} with its default parameters does not read it: {error.message}")
+        click.echo(f"hint: {error.hint}")
+        return
     unread = [name for name in export.modalities if name not in listed]
     if unread:
         click.echo(f"{target.name} with its default parameters does not read {', '.join(unread)}")

@@ -87,6 +87,7 @@ def _component(entry: Entry) -> Iterator[str]:
         yield from _method(spec)
     elif isinstance(spec, DatasetSpec):
         yield from _dataset(spec)
+        yield from _reader_parameters(entry)
     elif isinstance(spec, EvaluatorSpec):
         yield from _evaluator(spec)
     else:
@@ -158,6 +159,22 @@ def _dataset(spec: DatasetSpec) -> Iterator[str]:
     for preset, params in spec.presets.items():
         yield f"  preset {preset} sets:"
         yield _yaml(plain(params))
+
+
+def _reader_parameters(entry: Entry) -> Iterator[str]:
+    from synthbench.api.errors import PluginError
+    from synthbench.registry.dataset_page import parameters
+
+    try:
+        found = parameters(entry.resolve())
+    except PluginError as error:
+        yield _line("parameters", f"unknown: {error.message}")
+        return
+    yield _line("parameters", "--dataset-set NAME=VALUE" if found else "none")
+    for each in found:
+        default = "none" if each.default is None else each.default
+        text = str(default).lower() if isinstance(default, bool) else default
+        yield f"    {each.name} ({text}): {each.meaning}"
 
 
 def _evaluator(spec: EvaluatorSpec) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,30 @@ BEGIN = "<!-- datasets: written by `python -m synthbench.registry.dataset_page` 
 END = "<!-- /datasets -->"
 #: Distribution whose datasets the page of this repository shows.
 _DIST = "synthbench"
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter of a dataset reader.
+
+    Attributes:
+        name: As in ``--dataset-set NAME=VALUE``.
+        default: Its default value.
+        meaning: What the reader's docstring says of it, ``""`` where it says nothing.
+    """
+
+    name: str
+    default: Any
+    meaning: str
+
+
+def parameters(reader: type) -> list[Parameter]:
+    """The parameters of a dataset reader, in the order of its signature."""
+    _, meanings = _docstring(reader)
+    return [
+        Parameter(name, parameter.default, meanings.get(name, ""))
+        for name, parameter in inspect.signature(reader).parameters.items()
+    ]
 
 
 def updated(page: str, registry: Registry) -> str:
@@ -34,11 +59,15 @@ def sections(entries: Sequence[Entry]) -> str:
 
 def _section(entry: Entry) -> Iterator[str]:
     reader, spec = entry.resolve(), _spec(entry)
-    text, meanings = _docstring(reader)
+    text, _ = _docstring(reader)
     yield f"## `{entry.name}`"
     yield text
-    if parameters := list(_parameters(reader, meanings)):
-        yield "\n".join(["| parameter | default | meaning |", "| --- | --- | --- |", *parameters])
+    rows = [
+        f"| `{each.name}` | {_value(each.default)} | {_cell(each.meaning)} |"
+        for each in parameters(reader)
+    ]
+    if rows:
+        yield "\n".join(["| parameter | default | meaning |", "| --- | --- | --- |", *rows])
     facts = [f"| {name} | {_cell(value)} |" for name, value in _facts(spec) if value]
     yield "\n".join(["| | |", "| --- | --- |", *facts])
 
@@ -56,11 +85,6 @@ def _docstring(reader: type) -> tuple[str, dict[str, str]]:
     text, _, arguments = text.partition("\nArgs:\n")
     found = re.findall(r"^    (\w+): (.*(?:\n {8}.*)*)", arguments, re.MULTILINE)
     return text.strip(), {name: " ".join(meaning.split()) for name, meaning in found}
-
-
-def _parameters(reader: type, meanings: Mapping[str, str]) -> Iterator[str]:
-    for name, parameter in inspect.signature(reader).parameters.items():
-        yield f"| `{name}` | {_value(parameter.default)} | {_cell(meanings.get(name, ''))} |"
 
 
 def _value(default: Any) -> str:

@@ -79,6 +79,20 @@ def test_a_dataset_shows_how_to_get_it_and_its_intensities(
         assert text in out
 
 
+def test_a_dataset_shows_the_parameters_of_its_reader(capsys: pytest.CaptureFixture[str]) -> None:
+    out = shown(capsys, "synthrad")
+    _, _, listed = out.partition("  parameters:      --dataset-set NAME=VALUE\n")
+    assert listed.splitlines()[0] == "    task (all): `1` (MR), `2` (CBCT) or `all`."
+    assert "skull_stripped (true): " in shown(capsys, "hcp")
+
+
+def test_a_reader_that_cannot_be_imported_is_no_obstacle(
+    site: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site.install("acme", EVERYTHING)
+    assert "parameters:      unknown: " in shown(capsys, "scans")
+
+
 def test_an_evaluator_shows_its_definitions(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
     site.install("acme", EVERYTHING)
     out = shown(capsys, "judge")

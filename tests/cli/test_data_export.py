@@ -16,6 +16,7 @@ from synthbench.volumes.exporting import plan_export
 from synthbench.volumes.reading import read
 from synthbench_plugins.datasets.brats import Brats
 from synthbench_plugins.datasets.folder import Folder
+from synthbench_plugins.datasets.ixi import Ixi
 from synthbench_plugins.datasets.phantom.dataset import Phantom
 
 SMALL = ("--dataset-set", "spacing=8", "--dataset-set", "subjects=2")
@@ -227,3 +228,13 @@ def test_layouts_that_differ_between_subjects() -> None:
     assert plan.empty == ["phantom-000", "phantom-002"]
     with pytest.raises(UsageError, match="Outside would put a volume at"):
         plan_export(made, Outside())
+
+
+def test_a_layout_with_a_modality_that_the_phantom_lacks_gets_the_others(tmp_path: Path) -> None:
+    result = run("ixi", tmp_path / "out", *SMALL)
+    assert result.exit_code == 0, result.output
+    found = Ixi(registered=True).subjects(tmp_path / "out")
+    assert [sorted(subject.volumes) for subject in found] == [["t1", "t2"]] * 2
+    # By default ixi reads PD and T2 alone.
+    assert "ixi with its default parameters does not read it: " in result.stdout
+    assert "registered=true" in result.stdout.splitlines()[-1]

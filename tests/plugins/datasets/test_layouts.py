@@ -9,7 +9,11 @@ from typing import Any
 import pytest
 
 from synthbench.api import DataError, Dataset, DatasetSpec
+from synthbench.execution.planning import make_plan
+from synthbench.registry import load_registry
+from synthbench.suite import make_suite
 from synthbench.volumes.check import check
+from synthbench.volumes.preparing import prepare
 from synthbench_plugins import datasets
 from tests.plugins.datasets import trees
 
@@ -170,3 +174,39 @@ def test_a_folder_too_low_names_the_right_one(tmp_path, name):
     listed = {subject.id for subject in build(name).subjects(Path(meant))}
     assert everything[0].id in listed
     assert len(listed) > 1
+
+
+@pytest.mark.parametrize("name", ["synthrad", "bids", "folder"])
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        (trees.store_from_zero, "the rescale intercept (usually -1024) was not applied"),
+        (trees.divide_by_1000, "cannot be HU"),
+    ],
+)
+def test_wrong_hounsfield_units_are_named_and_refused_or_left_out(tmp_path, name, spoil, reason):
+    root, reader = tmp_path / "data", build(name)
+    trees.write(root, reader, modalities(name), 10)
+    wrong = reader.example_id(4)
+    path = root / reader.place(wrong, "ct")
+    spoil(path)
+    before = path.read_bytes()
+    checks = {one.id: one for one in check(reader.subjects(root), SPECS[name].intensities(["ct"]))}
+    assert [name for name, one in checks.items() if not one.usable] == [wrong]
+    (finding,) = [each for each in checks[wrong].findings if each.severity == "error"]
+    assert str(path) in finding.message and reason in finding.message
+
+    source = "mr" if name == "synthrad" else "t1"
+    data = {"name": name, "root": root, "tasks": [f"{source} -> ct"]}
+    suite = {"methods": ["identity"], "datasets": [data], "preset": "smoke"}
+    plan = make_plan(
+        load_registry(), make_suite({**suite, "unusable": "leave_out"}), tmp_path / "store"
+    )
+    assert [left["subject"] for left in plan.left_out if reason in left["reason"]] == [wrong]
+    # Without that option a run stops where it prepares.
+    subject = next(each for each in reader.subjects(root) if each.id == wrong)
+    models, folder = SPECS[name].intensities([source, "ct"]), tmp_path / "prepared"
+    with pytest.raises(DataError) as caught:
+        prepare([subject], models, [source], spacing=None, folder=folder, regions={})
+    assert str(path) in caught.value.message and reason in caught.value.message
+    assert path.read_bytes() == before
