@@ -132,7 +132,9 @@ class RunFolder:
             dict.fromkeys(
                 pair
                 for table in (self.cells, self.scores)
-                for pair in zip(table["dataset"], table["task"], strict=True)
+                for pair in table[["dataset", "task"]]
+                .drop_duplicates()
+                .itertuples(index=False, name=None)
             )
         )
 
@@ -142,7 +144,7 @@ class RunFolder:
             dict.fromkeys(
                 method
                 for table in (self.cells, self.scores)
-                for method in of_task(table, dataset, task)["method"]
+                for method in of_task(table, dataset, task)["method"].unique()
             )
         )
         return sorted(found, key=lambda method: not self.is_baseline(method))

@@ -52,7 +52,7 @@ def sprite(stack: npt.NDArray[Any], *, mirrored: bool) -> Image.Image:
 
 def encode(sheet: Image.Image, quality: int) -> str:
     """WebP in base64."""
-    # Method 2 is twice as fast as the default and a tenth larger.
+    # Method 0 is four times as fast as the default and a fifth larger.
     buffer = io.BytesIO()
-    sheet.save(buffer, "WEBP", quality=quality, method=2)
+    sheet.save(buffer, "WEBP", quality=quality, method=0)
     return base64.b64encode(buffer.getvalue()).decode("ascii")
