@@ -26,6 +26,7 @@ from synthbench.api.specs import (
     LossSpec,
     MethodSpec,
     Metric,
+    SegmenterSpec,
     Task,
     TranslatorSpec,
 )
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from synthbench.api.evaluator import Case, Evaluator, Score
     from synthbench.api.loss import AdversarialLoss, Loss
     from synthbench.api.recipe import Recipe
+    from synthbench.api.segmenter import Scan, Segmenter, SegmenterProgress, SegmenterSetting
     from synthbench.api.slices import fold_slices, slice_axis, unfold_slices
     from synthbench.api.tensors import Batch, Judgement, Prediction, Scores, Setting
     from synthbench.api.translator import Stage, Translator, Window
@@ -49,6 +51,7 @@ _LAZY = {
         "evaluator": ("Case", "Evaluator", "Score"),
         "loss": ("AdversarialLoss", "Loss"),
         "recipe": ("Recipe",),
+        "segmenter": ("Scan", "Segmenter", "SegmenterProgress", "SegmenterSetting"),
         "slices": ("fold_slices", "slice_axis", "unfold_slices"),
         "tensors": ("Batch", "Judgement", "Prediction", "Scores", "Setting"),
         "translator": ("Stage", "Translator", "Window"),
@@ -81,8 +84,13 @@ __all__ = [
     "PluginError",
     "Prediction",
     "Recipe",
+    "Scan",
     "Score",
     "Scores",
+    "Segmenter",
+    "SegmenterProgress",
+    "SegmenterSetting",
+    "SegmenterSpec",
     "Setting",
     "Stage",
     "Subject",

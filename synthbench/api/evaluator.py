@@ -38,6 +38,9 @@ class Case:
             the prediction; ``None`` where it is unknown how it was made.
         fault: Why there is no prediction that could be scored (missing, on another grid), where
             that is known already; ``prediction`` is empty then.
+        segmented: What a segmenter made of each of ``regions`` in the real target, bool masks;
+            only for evaluators of segmentations (:attr:`~synthbench.api.EvaluatorSpec.masks`),
+            whose ``prediction`` is the target itself.
     """
 
     subject: str
@@ -52,6 +55,7 @@ class Case:
     low: float | None = None
     seams: tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]] | None = None
     fault: str = ""
+    segmented: Mapping[str, npt.NDArray[np.bool_]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

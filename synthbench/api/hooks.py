@@ -18,6 +18,7 @@ from synthbench.api.specs import (
     EvaluatorSpec,
     LossSpec,
     MethodSpec,
+    SegmenterSpec,
     TranslatorSpec,
 )
 
@@ -55,6 +56,12 @@ def synthbench_datasets() -> list[DatasetSpec]:
 @hookspec
 def synthbench_evaluators() -> list[EvaluatorSpec]:
     """Evaluators this plugin brings."""
+    raise NotImplementedError
+
+
+@hookspec
+def synthbench_segmenters() -> list[SegmenterSpec]:
+    """Segmenters this plugin brings."""
     raise NotImplementedError
 
 

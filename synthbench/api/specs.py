@@ -194,11 +194,26 @@ class EvaluatorSpec(ComponentSpec):
         protocol: Metric protocol, e.g. ``synthrad2025``: a fixed set of definitions under which
             scores may be compared; ``code_version`` is its version. A table holds one protocol only
             and, beside it, evaluators without one.
+        masks: Whether it compares segmentations (``Case.segmented`` with ``Case.regions``) instead
+            of images: ``synthbench segment`` uses it then, and a run never does.
     """
 
     metrics: tuple[Metric, ...] = ()
     default: bool = False
     protocol: str = ""
+    masks: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class SegmenterSpec(ComponentSpec):
+    """A :class:`~synthbench.api.Segmenter`.
+
+    Attributes:
+        presets: Parameters by preset: ``smoke`` and ``quick`` shorten training; ``paper``, without
+            any, is training at full length.
+    """
+
+    presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

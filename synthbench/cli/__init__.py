@@ -20,6 +20,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("synthbench.cli.run", "Train methods on a dataset and score them."),
     "translate": ("synthbench.cli.translate", "Translate volumes with a trained method."),
     "evaluate": ("synthbench.cli.evaluate", "Score volumes that were made elsewhere."),
+    "segment": (
+        "synthbench.cli.segment",
+        "Train segmenters on synthetic volumes, test them on real ones.",
+    ),
     "report": ("synthbench.cli.report", "Make tables and figures of a run."),
     "figure": ("synthbench.cli.figure", "Draw the comparison figure for a paper."),
     "audit": ("synthbench.cli.audit", "Check a table that somebody printed."),

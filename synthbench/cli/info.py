@@ -11,7 +11,10 @@ if TYPE_CHECKING:
     from synthbench.api.specs import DatasetSpec, EvaluatorSpec, MethodSpec
     from synthbench.registry import Entry, PluginStatus, Registry
 
-_KINDS = ("methods", "translators", "discriminators", "losses", "datasets", "evaluators")
+_KINDS = (
+    *("methods", "translators", "discriminators", "losses", "datasets", "evaluators"),
+    "segmenters",
+)
 
 
 @click.command("info")
@@ -21,7 +24,7 @@ _KINDS = ("methods", "translators", "discriminators", "losses", "datasets", "eva
 def command(ctx: click.Context, name: str, kind: str | None) -> None:
     """Show everything about one component.
 
-    NAME is a method, translator, discriminator, loss, dataset, evaluator or plugin, as
+    NAME is a method, translator, discriminator, loss, dataset, evaluator, segmenter or plugin, as
     `synthbench list` prints it. A method's recipe is shown as published (preset `paper`), followed
     by what its other presets change.
     """

@@ -18,6 +18,7 @@ _KINDS = (
     "losses",
     "datasets",
     "evaluators",
+    "segmenters",
     "plugins",
 )
 _ARROWS = {"higher": "\N{UPWARDS ARROW}", "lower": "\N{DOWNWARDS ARROW}"}
@@ -63,6 +64,7 @@ _COLUMNS: dict[str, tuple[_Column, ...]] = {
         ),
         ("default", _yes("default")),
     ),
+    "segmenters": (("presets", lambda row: _names([*row["presets"]])),),
 }
 
 
@@ -72,9 +74,9 @@ _COLUMNS: dict[str, tuple[_Column, ...]] = {
 def command(kind: str | None, as_json: bool) -> None:
     """List what is installed, broken plugins included.
 
-    KIND is methods, translators, discriminators, losses, datasets, evaluators, or plugins for their
-    state; all of them by default. Methods marked as variants are not part of `--methods all`;
-    choose them by name or pattern.
+    KIND is methods, translators, discriminators, losses, datasets, evaluators, segmenters, or
+    plugins for their state; all of them by default. Methods marked as variants are not part of
+    `--methods all`; choose them by name or pattern.
     """
     from synthbench.registry import load_registry
 

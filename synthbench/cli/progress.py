@@ -11,18 +11,27 @@ from synthbench.api import hookimpl
 
 #: Without a terminal, a running cell says this often how far it is.
 _LINE_SECONDS = 30.0
-_STAGES = {"prep": "preparing", "train": "training", "predict": "translating", "score": "scoring"}
+_STAGES = {
+    "prep": "preparing",
+    "train": "training",
+    "predict": "translating",
+    "segment": "segmenting",
+    "score": "scoring",
+}
 
 
 class ProgressPrinter:
     """A local plugin that listens to a run's hooks and prints on standard error.
 
     Use it as a context manager around the run.
+
+    Args:
+        what: What is run, in the plural.
     """
 
     synthbench_api_version = "1.0"
 
-    def __init__(self) -> None:
+    def __init__(self, what: str = "cells") -> None:
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -39,6 +48,7 @@ class ProgressPrinter:
         )
         self._tasks: dict[str, Any] = {}
         self._told: dict[str, float] = {}
+        self._what = what
         self._cells = 0
         self._ended = 0
 
@@ -75,10 +85,12 @@ class ProgressPrinter:
         self._cells, self._ended = pending, 0
         done = cells - pending
         if pending == 0:
-            self._console.print(f"all {cells} cells are done already, nothing to run", markup=False)
+            line = f"all {cells} {self._what} are done already, nothing to run"
+            self._console.print(line, markup=False)
         else:
             rest = f", {done} done already" if done else ""
-            self._console.print(f"{pending} of {cells} cells to run{rest}; {run}", markup=False)
+            line = f"{pending} of {cells} {self._what} to run{rest}; {run}"
+            self._console.print(line, markup=False)
 
     @hookimpl
     def synthbench_cell_started(self, cell: Mapping[str, Any]) -> None:

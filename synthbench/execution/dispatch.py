@@ -6,7 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from synthbench.api import SynthbenchError
 from synthbench.execution.cells import Cell
@@ -18,6 +18,34 @@ from synthbench.registry import Registry
 _POLL_SECONDS = 0.1
 
 Progress = Callable[[str, Mapping[str, Any]], None]
+
+
+class Job(Protocol):
+    """What is run in a folder of its own: a cell, or a segmenter."""
+
+    @property
+    def label(self) -> str:
+        """Unique and readable."""
+        ...
+
+    def facts(self) -> dict[str, Any]:
+        """What lifecycle hooks call it."""
+        ...
+
+
+AnyJob = TypeVar("AnyJob", bound=Job, contravariant=True)
+
+
+class Recorder(Protocol[AnyJob]):
+    """Knows where jobs live, and keeps how they ended."""
+
+    def cell_folder(self, cell: AnyJob, /) -> Path:
+        """Folder of one job."""
+        ...
+
+    def record(self, cell: AnyJob, outcome: Mapping[str, Any], /) -> None:
+        """Keep how an attempt ended."""
+        ...
 
 
 def execute(
@@ -58,7 +86,7 @@ def execute(
         registry.notify("synthbench_cell_finished", cell=cell.facts(), outcome=outcome)
     try:
         _prepare(plan, pending, run, executor, progress)
-        _run_cells(pending, run, executor, registry, progress, states)
+        run_jobs(pending, run, executor, registry, progress, states)
     finally:
         run.collect(plan)
         registry.notify("synthbench_run_finished", run=str(run.path), states=states)
@@ -85,14 +113,27 @@ def _prepare(
             raise error
 
 
-def _run_cells(
-    pending: Sequence[Cell],
-    run: RunWriter,
+def run_jobs(
+    pending: Sequence[AnyJob],
+    run: Recorder[AnyJob],
     executor: Executor,
     registry: Registry,
     progress: Progress,
     states: dict[str, int],
 ) -> None:
+    """Run jobs, whose folders are written, to their ends.
+
+    Args:
+        pending: The jobs.
+        run: Where they live.
+        executor: Where they run.
+        registry: Whose plugins are told.
+        progress: Told how far each running job is.
+        states: Counts jobs by state; those of these jobs are added.
+
+    Raises:
+        KeyboardInterrupt: After Ctrl-C, once running jobs have stopped.
+    """
     by_label = {cell.label: cell for cell in pending}
 
     def started(label: str) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from synthbench.api import NothingSelectedError
+from synthbench.api import NothingSelectedError, UsageError
 from synthbench.execution.cells import Cell, PrepJob
 from synthbench.execution.methods import Contender, Method, resolve_methods
 from synthbench.execution.tasks import TaskPlan, plan_tasks
@@ -88,6 +88,16 @@ def slug(task: str) -> str:
     return task.replace(" -> ", "-to-")
 
 
+def _refuse_masks(registry: Registry, names: Sequence[str]) -> None:
+    """Refuse evaluators of segmentations, which a run does not make."""
+    for entry in registry.select("evaluators", names):
+        if entry.spec.masks:
+            raise UsageError(
+                f"{entry.id} compares segmentations, and a run makes none",
+                "after the run, `synthbench segment --segmenter unet` uses it",
+            )
+
+
 def label(task: TaskPlan, method: Contender, fold: int, seed: int) -> str:
     """A cell's name, also its folder's."""
     safe = re.sub(r"[^A-Za-z0-9_.+-]+", "__", method.id)
@@ -110,10 +120,15 @@ class Planner:
         self.registry = registry
         self.suite = suite
         self.plan = Plan(suite)
+        _refuse_masks(registry, suite.evaluators)
         chosen = (
             registry.select("evaluators", suite.evaluators)
             if suite.evaluators
-            else [entry for entry in registry.all("evaluators") if entry.spec.default]
+            else [
+                entry
+                for entry in registry.all("evaluators")
+                if entry.spec.default and not entry.spec.masks
+            ]
         )
         self.evaluators = [(entry, entry.missing({})) for entry in chosen]
 

@@ -97,8 +97,8 @@ class RunWriter:
                 ]
         info = read_json(self.path / "run.json")
         write_json(self.path / "run.json", {**info, "notes": plan.notes + self._warnings(plan)})
-        write_text(self.path / "scores.csv", _as_csv(scores, SCORE_COLUMNS))
-        write_text(self.path / "cells.csv", _as_csv(cells, CELL_COLUMNS))
+        write_text(self.path / "scores.csv", as_csv(scores, SCORE_COLUMNS))
+        write_text(self.path / "cells.csv", as_csv(cells, CELL_COLUMNS))
 
     def _warnings(self, plan: Plan) -> list[str]:
         """What was changed, and what preparing and training found worth saying, each kind once."""
@@ -217,7 +217,8 @@ def _describe(plan: Plan, registry: Registry) -> dict[str, Any]:
     }
 
 
-def _as_csv(rows: list[dict[str, Any]], columns: tuple[str, ...]) -> str:
+def as_csv(rows: list[dict[str, Any]], columns: tuple[str, ...]) -> str:
+    """Rows as the text of a CSV file; fields that are no column are left out."""
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, columns, restval="", extrasaction="ignore")
     writer.writeheader()

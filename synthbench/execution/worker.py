@@ -22,6 +22,7 @@ from synthbench.api import SynthbenchError
 from synthbench.execution import stages
 from synthbench.execution.cells import State, read_cell, read_prep
 from synthbench.execution.outside import take_over
+from synthbench.execution.segmenting import job as segment_job
 from synthbench.registry import Registry, load_registry
 from synthbench.store.atomic import write_json
 
@@ -85,6 +86,8 @@ def run_job(folder: Path, store: Path, registry: Registry, report: Report) -> di
         with stop.installed():
             if (folder / "cell.json").exists():
                 _run_cell(folder, store, registry, report, stop, ran)
+            elif (folder / segment_job.FILE).exists():
+                _run_segmenter(folder, store, registry, report, ran)
             else:
                 job = read_prep(folder / "prep.json")
                 _, new = job.stage(store).ensure(
@@ -145,6 +148,31 @@ def _run_cell(
         _, new = cell.stage(store, f"score/{evaluator}").ensure(
             lambda path, which=evaluator: stages.run_score(  # type: ignore[misc]
                 registry, cell, job, prep.path, predict.path, which, path, report
+            )
+        )
+        ran += ["score"] if new else []
+
+
+def _run_segmenter(
+    folder: Path, store: Path, registry: Registry, report: Report, ran: list[str]
+) -> None:
+    from synthbench.execution.segmenting.stages import run_segment, run_segment_score
+
+    job = segment_job.read_segment_job(folder)
+    run = next(parent for parent in folder.parents if (parent / "preps").is_dir())
+    prepared: dict[str, Path] = {}
+    for name in dict.fromkeys(job.preps.values()):
+        prep = read_prep(run / "preps" / name / "prep.json")
+        stage = prep.stage(store)
+        stage.ensure(lambda path, prep=prep: stages.run_prep(registry, prep, path, report))  # type: ignore[misc]
+        prepared[name] = stage.path
+    segment = job.stage(store, "segment")
+    _, new = segment.ensure(lambda path: run_segment(registry, job, prepared, store, path, report))
+    ran += ["segment"] if new else []
+    for evaluator in job.evaluators:
+        _, new = job.stage(store, f"score/{evaluator}").ensure(
+            lambda path, which=evaluator: run_segment_score(  # type: ignore[misc]
+                registry, job, prepared, segment.path, which, path, report
             )
         )
         ran += ["score"] if new else []

@@ -16,13 +16,16 @@ from typing import Any, Literal
 from synthbench.api.errors import PluginError
 from synthbench.api.specs import ComponentSpec, LossSpec
 
-Kind = Literal["translators", "discriminators", "losses", "datasets", "evaluators", "methods"]
+Kind = Literal[
+    "translators", "discriminators", "losses", "datasets", "evaluators", "segmenters", "methods"
+]
 KINDS: tuple[Kind, ...] = (
     "translators",
     "discriminators",
     "losses",
     "datasets",
     "evaluators",
+    "segmenters",
     "methods",
 )
 
@@ -32,6 +35,7 @@ _BASES: dict[Kind, str] = {
     "losses": "Loss",
     "datasets": "Dataset",
     "evaluators": "Evaluator",
+    "segmenters": "Segmenter",
 }
 
 

@@ -15,6 +15,7 @@ from synthbench.api.specs import (
     EvaluatorSpec,
     LossSpec,
     MethodSpec,
+    SegmenterSpec,
     TranslatorSpec,
 )
 from synthbench.registry.entries import Kind
@@ -27,6 +28,7 @@ SPEC_TYPES: dict[Kind, type[ComponentSpec | MethodSpec]] = {
     "losses": LossSpec,
     "datasets": DatasetSpec,
     "evaluators": EvaluatorSpec,
+    "segmenters": SegmenterSpec,
     "methods": MethodSpec,
 }
 
@@ -78,7 +80,7 @@ def _check(spec: ComponentSpec | MethodSpec) -> None:
             raise InvalidSpecError(f"{spec.name}: the target is empty")
     if isinstance(spec, EvaluatorSpec):
         _check_metrics(spec)
-    if isinstance(spec, DatasetSpec | MethodSpec):
+    if isinstance(spec, DatasetSpec | MethodSpec | SegmenterSpec):
         for preset in spec.presets:
             if preset not in _PRESETS:
                 raise InvalidSpecError(

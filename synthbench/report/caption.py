@@ -109,6 +109,10 @@ def _marks(table: Table) -> str:
     if baselines:
         verb = "is a baseline" if len(baselines) == 1 else "are baselines"
         parts.append(f"{join(baselines)} {verb}.")
+    for kind in ("lower", "upper"):
+        if bounds := [row.label for row in table.rows if row.bound == kind]:
+            words = f"is the {kind} bound" if len(bounds) == 1 else f"are {kind} bounds"
+            parts.append(f"{join(bounds)} {words} of segmentation, not ranked.")
     return " ".join(parts)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
@@ -20,6 +20,7 @@ DEFAULT_WHOLE = 2
 REGION_NAMES = {"whole": "whole volume"}
 #: Regions that every run has come first; a dataset's label regions follow by name.
 _REGION_ORDER = ("foreground", "whole")
+_Pair = tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -86,8 +87,9 @@ def select_columns(
 
     By default a table has to be readable in ten seconds: the first four metrics of every
     evaluator, in the order the evaluator declares them, in the foreground (in the whole volume
-    where no foreground was scored), then the first two of them in the whole volume too. Fewer
-    columns also mean fewer tests to correct for.
+    where no foreground was scored), then the first two of them in the whole volume too. Of an
+    evaluator that scored neither (of segmentations, say), the first two metrics in the region it
+    names first. Fewer columns also mean fewer tests to correct for.
 
     Args:
         run: The run.
@@ -118,6 +120,7 @@ def select_columns(
             whole = chosen if metrics else chosen[:DEFAULT_WHOLE]
             whole = [m for m in chosen if m in whole or (m, first) not in scored]
             pairs += [(metric, "whole") for metric in whole]
+        pairs += _elsewhere(run, scores, chosen, scored & set(pairs))
     # Some metrics exist in some regions only; before anything is scored, all are kept.
     if scored:
         pairs = [pair for pair in pairs if pair in scored]
@@ -140,6 +143,22 @@ def _leading(run: RunFolder, metrics: Sequence[str]) -> list[str]:
         if counts[evaluator] <= DEFAULT_METRICS:
             kept.append(metric)
     return kept
+
+
+def _elsewhere(
+    run: RunFolder, scores: pd.DataFrame, chosen: Sequence[str], shown: Collection[_Pair]
+) -> list[_Pair]:
+    """Columns of evaluators that would have none: their first metrics in their first region."""
+    evaluator = {m: str(run.metrics.get(m, {}).get("evaluator", "")) for m in chosen}
+    present = {evaluator[metric] for metric, _ in shown}
+    pairs: list[_Pair] = []
+    for name in dict.fromkeys(evaluator.values()):
+        mine = [metric for metric in chosen if evaluator[metric] == name]
+        rows = scores[scores["metric"].isin(mine)]
+        if name not in present and len(rows):
+            first = str(rows["region"].iloc[0])
+            pairs += [(metric, first) for metric in mine[:DEFAULT_WHOLE]]
+    return pairs
 
 
 def _choose(patterns: Sequence[str], known: Sequence[str], what: str) -> list[str]:

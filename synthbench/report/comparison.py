@@ -196,7 +196,11 @@ def load_comparison(
         sources={name: _cut(cuts, prepared.volume(name)) for name in sources},
         target=_cut(cuts, target),
         target_name=target_name,
-        panels=tuple(_panel(run, table, row, cuts, target.shape, cells, scores) for row in shown),
+        panels=tuple(
+            _panel(run, table, row, cuts, target.shape, cells, scores)
+            for row in shown
+            if not row.bound
+        ),
         scale=float(bounds.high - bounds.low) if unit else 1.0,
         unit=unit,
         scored=first.region_name,

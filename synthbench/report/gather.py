@@ -23,7 +23,8 @@ class ColumnScores:
         units: Names of the cases, sorted: patients where the run knows them, else subjects; folds
             for a metric of whole sets of volumes, such as a Frechet distance.
         values: One row a method, one column a case, NaN where there is none; seeds averaged.
-        ranked: Methods that were scored on every case that any method was scored on, shape (M,).
+        ranked: Methods that were scored on every case that any method was scored on, shape (M,);
+            never bounds.
         common: Cases with a finite value from every ranked method: what is compared, shape (N,).
         of_sets: Whether the metric is one of whole sets; then nothing can be tested.
         details: Why values are missing or capped: (method, status, subject, reason).
@@ -69,6 +70,7 @@ def column_scores(
         dtype=np.float64,
     ).reshape(len(methods), len(units))
     has_values = np.isfinite(values).any(axis=1) if units else np.zeros(len(methods), dtype=bool)
+    has_values &= np.array([not run.bound(method) for method in methods], dtype=bool)
     covers = np.array([len(by_method[method]) == len(units) for method in methods], dtype=bool)
     ranked = has_values & covers
     # Early in a cross-validation no method may have every subject: compare those all have.

@@ -85,6 +85,8 @@ def _failures(table: Table) -> list[str]:
                 f"{row.label}: {broken} of {count(state.total, 'cell')} {state.mark}{why}."
             )
         partial = [cell.n for cell in row.cells if not cell.state and not cell.ranked]
+        if row.bound:
+            continue
         of_subjects = any(not scores.of_sets for scores in table.scores)
         if partial and of_subjects:
             sizes = " to ".join(str(size) for size in sorted({min(partial), max(partial)}))

@@ -60,7 +60,9 @@ class MethodProgress:
 
     @property
     def mark(self) -> str:
-        """What is printed where it has no scores."""
+        """What is printed where it has no scores; a bound has no cells."""
+        if not self.total:
+            return "--"
         return STATE_MARKS.get(self.gravest, NOT_AVAILABLE)
 
 

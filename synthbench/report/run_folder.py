@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import pandas as pd
 
 from synthbench.api.errors import DataError, UsageError
 from synthbench.registry.names import did_you_mean
+from synthbench.report.segmentations import with_segmentations
 from synthbench.store.paths import runs_root
 from synthbench.store.tables import SCORE_COLUMNS
 
@@ -56,8 +57,9 @@ class RunFolder:
                 f"{path / 'run.json'} cannot be read: {error}",
                 "repeat the `synthbench run` command: it rewrites the file, trains nothing again",
             ) from error
-        scores = _read(path / "scores.csv", SCORE_COLUMNS, ("value", "voxels", "metric_version"))
+        scores = _read_scores(path / "scores.csv")
         cells = _read(path / "cells.csv", NEEDED_OF_CELLS, ())
+        info, scores = with_segmentations(path, info, scores, _read_scores)
         return cls(path=path, info=info, scores=scores, cells=cells)
 
     @property
@@ -139,12 +141,13 @@ class RunFolder:
         )
 
     def method_order(self, dataset: str, task: str) -> list[str]:
-        """Methods of a task in the order of the plan, baselines first."""
+        """Methods of a task in the order of the plan, baselines first; no bounds."""
         found = list(
             dict.fromkeys(
                 method
                 for table in (self.cells, self.scores)
                 for method in of_task(table, dataset, task)["method"].unique()
+                if not self.bound(method)
             )
         )
         return sorted(found, key=lambda method: not self.is_baseline(method))
@@ -156,6 +159,16 @@ class RunFolder:
     def is_baseline(self, method: str) -> bool:
         """Whether a method is a floor that every trained one must beat."""
         return bool(self.methods.get(method, {}).get("baseline"))
+
+    def bound(self, method: str) -> str:
+        """``upper`` or ``lower`` for what is no method but a bound of a score, else ``""``."""
+        return str(self.methods.get(method, {}).get("bound") or "")
+
+    def bounds(self, dataset: str, task: str, metrics: Collection[str]) -> list[str]:
+        """Bounds of these metrics, the lower ones first."""
+        rows = of_task(self.scores, dataset, task)
+        found = dict.fromkeys(rows[rows["metric"].isin(metrics)]["method"])
+        return sorted((m for m in found if self.bound(m)), key=self.bound)
 
     def label(self, method: str) -> str:
         """A method's name as printed."""
@@ -206,6 +219,10 @@ def find_run(root: Path, run: str | None) -> Path:
         f"there is no run {run!r} in {folder}",
         did_you_mean(run, names, otherwise=f"there is {', '.join(names[-3:])}"),
     )
+
+
+def _read_scores(path: Path) -> pd.DataFrame:
+    return _read(path, SCORE_COLUMNS, ("value", "voxels", "metric_version"))
 
 
 def _read(path: Path, columns: tuple[str, ...], numbers: tuple[str, ...]) -> pd.DataFrame:

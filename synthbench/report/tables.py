@@ -63,12 +63,14 @@ class Row:
         label: As printed.
         baseline: Whether it is a floor that every trained method must beat.
         cells: One a column.
+        bound: ``upper`` or ``lower`` for a bound: neither ranked nor tested; else ``""``.
     """
 
     method: str
     label: str
     baseline: bool
     cells: tuple[Cell, ...]
+    bound: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +81,7 @@ class Table:
         dataset: Canonical id.
         task: The task.
         columns: What is measured where.
-        rows: Baselines first.
+        rows: Baselines first, bounds last.
         scores: The subjects' values behind each column; rows in the order of ``rows``.
         testing: How methods were compared; the reference is a canonical id.
         progress: How far the task's cells have come.
@@ -190,6 +192,7 @@ def build_table(
         labels = {method: run.label(method) for method in methods}
         testing = replace(testing, reference=find_method(testing.reference, labels, task))
     reference = methods.index(testing.reference) if testing.reference else None
+    methods += run.bounds(dataset, task, [column.metric for column in columns])
     state = progress(of_task(run.cells, dataset, task), methods)
     rows = of_task(run.scores, dataset, task)
     scores = [
@@ -210,6 +213,7 @@ def build_table(
                 label=run.label(method),
                 baseline=run.is_baseline(method),
                 cells=tuple(cells[index] for cells in by_column),
+                bound=run.bound(method),
             )
             for index, method in enumerate(methods)
         ),

@@ -11,7 +11,7 @@ from synthbench.store.atomic import read_json, sweep, write_json
 from synthbench.store.claims import claimed
 from synthbench.store.keys import canonical, digest
 
-StageName = Literal["prep", "train", "predict", "score"]
+StageName = Literal["prep", "train", "predict", "segment", "score"]
 
 
 class StageFolder:

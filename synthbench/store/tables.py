@@ -4,6 +4,13 @@ SCORE_COLUMNS = (
     *("dataset", "task", "method", "fold", "seed", "subject", "region", "evaluator", "metric"),
     *("metric_version", "value", "unit", "voxels", "status", "detail"),
 )
+#: Folder below a run's that holds what `synthbench segment` found, a sub-folder a segmenter.
+SEGMENTATION = "segmentation"
+SEGMENTER_COLUMNS = (
+    *("label", "dataset", "task", "method", "fold", "seed", "state", "message"),
+    *("train_subjects", "test_subjects", "seconds_train", "seconds_predict"),
+    *("peak_rss_mb", "peak_vram_mb"),
+)
 CELL_COLUMNS = (
     *("label", "dataset", "task", "method", "fold", "seed", "state", "seconds_prep"),
     *("seconds_train", "seconds_predict", "seconds_score", "volumes", "threads"),

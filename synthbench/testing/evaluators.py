@@ -43,12 +43,16 @@ def _case(subject: str, noise: float = 0.0) -> Case:
     region = np.zeros(_SHAPE, dtype=np.bool_)
     region[_REGION, 6:-6, 6:-6] = True
     arrays = [np.asarray(a, dtype=np.float32) for a in (prediction, target, target[None])]
-    return _frozen(Case(subject, arrays[0], arrays[1], arrays[2], mask, {"region": region}))
+    # Of segmentations the error is a shift.
+    segmented = {"region": np.roll(region, round(10 * noise), axis=0)}
+    case = Case(subject, arrays[0], arrays[1], arrays[2], mask, {"region": region})
+    return _frozen(replace(case, segmented=segmented))
 
 
 def _frozen(case: Case) -> Case:
     """Arrays of a real run are memory-mapped read-only; writing to them is an error here too."""
-    for array in (case.prediction, case.target, case.source, case.mask, *case.regions.values()):
+    images = (case.prediction, case.target, case.source, case.mask)
+    for array in (*images, *case.regions.values(), *case.segmented.values()):
         array.setflags(write=False)
     return case
 

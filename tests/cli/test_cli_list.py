@@ -7,7 +7,8 @@ import pytest
 from synthbench.cli import main
 from tests.fake_plugins import BLUR, Site
 
-KINDS = ["methods", "translators", "discriminators", "losses", "datasets", "evaluators", "plugins"]
+KINDS = ["methods", "translators", "discriminators", "losses", "datasets", "evaluators"]
+KINDS += ["segmenters", "plugins"]
 
 
 def test_everything_as_json(site: Site, capsys: pytest.CaptureFixture[str]) -> None:

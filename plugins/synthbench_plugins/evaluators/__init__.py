@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from synthbench.api import EvaluatorSpec, hookimpl
-from synthbench_plugins.evaluators import declared
+from synthbench_plugins.evaluators import declared, segmentation
 from synthbench_plugins.evaluators.perceptual import declared as perceptual
 
 synthbench_api_version = "1.0"
@@ -12,4 +12,4 @@ synthbench_api_version = "1.0"
 @hookimpl
 def synthbench_evaluators() -> list[EvaluatorSpec]:
     """Declare the built-in evaluators."""
-    return [*declared.SPECS, *perceptual.SPECS]
+    return [*declared.SPECS, *perceptual.SPECS, *segmentation.SPECS]

@@ -6,6 +6,7 @@ compute in float64 where the data lie: numpy arrays on the CPU, tensors on their
 
 from synthbench_plugins.evaluators.kernels.errors import Errors, errors, psnr
 from synthbench_plugins.evaluators.kernels.multiscale import ms_ssim, ms_ssim_synthrad2025
+from synthbench_plugins.evaluators.kernels.overlap import dice, hausdorff95
 from synthbench_plugins.evaluators.kernels.similarity import GAUSSIAN, UNIFORM7, Mean, Window, ssim
 
 __all__ = [
@@ -14,7 +15,9 @@ __all__ = [
     "Errors",
     "Mean",
     "Window",
+    "dice",
     "errors",
+    "hausdorff95",
     "ms_ssim",
     "ms_ssim_synthrad2025",
     "psnr",

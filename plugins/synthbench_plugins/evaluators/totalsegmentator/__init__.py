@@ -1,0 +1,1 @@
+"""What a frozen segmenter, TotalSegmentator, makes of synthetic and real volumes."""

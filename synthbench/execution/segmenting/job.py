@@ -1,0 +1,100 @@
+"""One segmenter to be trained and tested, as data that travels to a worker."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from synthbench.store.atomic import read_json, write_json
+from synthbench.store.stage import StageFolder
+
+#: File of a job in its folder.
+FILE = "segment.json"
+
+
+@dataclass(frozen=True)
+class SegmentJob:
+    """One segmenter: trained on images of one kind, tested on real targets of other patients.
+
+    Attributes:
+        label: Unique and readable, also its folder below ``jobs/``.
+        dataset: Canonical dataset id.
+        task: ``source -> target`` of the run.
+        method: Method whose synthetic volumes it learns from, or a bound (``bound/...``).
+        fold: Fold of its test subjects.
+        seed: Seed of the method's training and of the segmenter's.
+        segmenter: Canonical id.
+        params: Parameters of the segmenter.
+        unit: Physical unit of the training images' intensities, or ``""``.
+        target: Modality of the test images.
+        regions: Label values of each region that is scored, in the order of the dataset.
+        classes: Label values that make up class 1, 2, and so on; all others are background.
+        preps: Name of the prep job of every subject, by id.
+        images: Training image by subject: a file relative to the store, or ``""`` for the real
+            volume of ``modality``.
+        modality: Modality of training images that are real, else ``""``.
+        test: Test subjects.
+        payloads: Payload by stage: ``segment``, and ``score/<evaluator id>`` for each evaluator.
+        blocked: Reason and hint when it cannot run.
+    """
+
+    label: str
+    dataset: str
+    task: str
+    method: str
+    fold: int
+    seed: int
+    segmenter: str
+    params: dict[str, Any]
+    unit: str
+    target: str
+    regions: dict[str, list[int]]
+    classes: list[list[int]]
+    preps: dict[str, str]
+    images: dict[str, str]
+    modality: str
+    test: list[str]
+    payloads: dict[str, dict[str, Any]] = field(default_factory=dict)
+    blocked: list[str] | None = None
+
+    @property
+    def train(self) -> list[str]:
+        """Training subjects."""
+        return list(self.images)
+
+    def facts(self) -> dict[str, Any]:
+        """What tables and progress call this job."""
+        return {
+            "label": self.label,
+            "dataset": self.dataset,
+            "task": self.task,
+            "method": self.method,
+            "fold": self.fold,
+            "seed": self.seed,
+        }
+
+    def stage(self, store: Path, name: str) -> StageFolder:
+        """The folder of one of its stages; ``name`` is a key of ``payloads``."""
+        return StageFolder(store, name.split("/")[0], self.payloads[name])  # type: ignore[arg-type]
+
+    @property
+    def evaluators(self) -> list[str]:
+        """Ids of its evaluators."""
+        return [name.removeprefix("score/") for name in self.payloads if name.startswith("score/")]
+
+    def finished(self, store: Path) -> bool:
+        """Whether every stage is done."""
+        return not self.blocked and all(
+            self.stage(store, name).record is not None for name in self.payloads
+        )
+
+
+def write_segment_job(folder: Path, job: SegmentJob) -> None:
+    """Write a job for a worker."""
+    write_json(folder / FILE, asdict(job))
+
+
+def read_segment_job(folder: Path) -> SegmentJob:
+    """Read a job from its folder."""
+    return SegmentJob(**read_json(folder / FILE))

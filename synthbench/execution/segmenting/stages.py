@@ -1,0 +1,177 @@
+"""The work of one segmenter: training, segmenting real targets, scoring."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from synthbench.api import Case, DataError, PluginError, Scan, SegmenterSetting
+from synthbench.execution.environment import versions
+from synthbench.execution.segmenting.job import SegmentJob
+from synthbench.execution.segmenting.labels import encode, masks_of
+from synthbench.execution.stages import Report, _peaks, _progress
+from synthbench.registry import Registry
+from synthbench.store.atomic import write_atomic, write_json
+from synthbench.volumes.prepared import Prepared, PreparedSubject
+
+#: Prepared volumes of each prep job, by its name.
+Folders = Mapping[str, Path]
+
+
+def run_segment(
+    registry: Registry,
+    job: SegmentJob,
+    prepared: Folders,
+    store: Path,
+    folder: Path,
+    report: Report,
+) -> dict[str, Any]:
+    """Train a segmenter and segment the real target of every test subject.
+
+    Returns:
+        The record to keep; ``<subject>.npy`` holds the classes found, uint8.
+    """
+    started = time.monotonic()
+    setting = SegmenterSetting(classes=len(job.classes), seed=job.seed, unit=job.unit)
+    segmenter = registry.get("segmenters", job.segmenter).resolve()(setting, **job.params)
+    work = folder / "work"
+    work.mkdir(exist_ok=True)
+
+    def told(fraction: float) -> None:
+        report(_progress("segment", round(100 * fraction), 100))
+
+    segmenter.fit(_TrainingScans(job, prepared, store), work, told)
+    trained = time.monotonic()
+    found = segmenter.segment(_test_scans(job, prepared), work)
+    for number, (subject, classes) in enumerate(zip(job.test, found, strict=True)):
+        report(_progress("segment", number, len(job.test)))
+        _check(job, _subject(job, prepared, subject), classes)
+        write_atomic(folder / f"{subject}.npy", _saver(classes))
+    shutil.rmtree(work)
+    return {
+        "train": job.train,
+        "seconds_train": round(trained - started, 3),
+        "seconds_predict": round(time.monotonic() - trained, 3),
+        **_peaks(),
+        "versions": versions(),
+    }
+
+
+def run_segment_score(
+    registry: Registry,
+    job: SegmentJob,
+    prepared: Folders,
+    segmented: Path,
+    evaluator: str,
+    folder: Path,
+    report: Report,
+) -> dict[str, Any]:
+    """Compare what a segmenter found with the labels."""
+    started = time.monotonic()
+    entry = registry.get("evaluators", evaluator)
+    metric_versions = {metric.name: metric.version for metric in entry.spec.metrics}
+    rows = []
+    for score in entry.resolve()().evaluate(_cases(job, prepared, segmented, report)):
+        row = asdict(score)
+        row["metric_version"] = metric_versions[score.metric]
+        row["value"] = None if np.isnan(score.value) else float(score.value)
+        rows.append(row)
+    write_json(folder / "scores.json", rows)
+    return {"rows": len(rows), "seconds": round(time.monotonic() - started, 3)}
+
+
+class _TrainingScans(Sequence[Scan]):
+    """Training scans, opened when they are asked for."""
+
+    def __init__(self, job: SegmentJob, prepared: Folders, store: Path) -> None:
+        self._job, self._prepared, self._store = job, prepared, store
+
+    def __len__(self) -> int:
+        return len(self._job.images)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return [self[number] for number in range(*index.indices(len(self)))]
+        job = self._job
+        subject = job.train[index]
+        opened = _subject(job, self._prepared, subject)
+        file = job.images[subject]
+        image = _load(self._store / file) if file else opened.volume(job.modality)
+        if image.shape != opened.shape:
+            raise DataError(
+                f"{file} is not on the grid of subject {subject}",
+                "delete its folder and repeat the `synthbench run` command",
+            )
+        return Scan(subject, image, opened.spacing, encode(_label(opened), job.classes))
+
+
+def _test_scans(job: SegmentJob, prepared: Folders) -> Iterator[Scan]:
+    for subject in job.test:
+        opened = _subject(job, prepared, subject)
+        yield Scan(subject, opened.volume(job.target), opened.spacing)
+
+
+def _cases(job: SegmentJob, prepared: Folders, segmented: Path, report: Report) -> Iterator[Case]:
+    sources = [name.strip() for name in job.task.partition("->")[0].split("+")]
+    for number, subject in enumerate(job.test):
+        report(_progress("score", number, len(job.test)))
+        opened = _subject(job, prepared, subject)
+        target = np.asarray(opened.volume(job.target))
+        label = encode(_label(opened), job.classes)
+        found = _load(segmented / f"{subject}.npy")
+        yield Case(
+            subject=subject,
+            prediction=target,
+            target=target,
+            source=np.stack([opened.volume(name) for name in sources]),
+            mask=np.asarray(opened.mask),
+            regions=masks_of(label, job.classes, job.regions),
+            spacing=opened.spacing,
+            segmented=masks_of(found, job.classes, job.regions),
+        )
+
+
+def _subject(job: SegmentJob, prepared: Folders, subject: str) -> PreparedSubject:
+    return Prepared(prepared[job.preps[subject]])[subject]
+
+
+def _label(subject: PreparedSubject) -> npt.NDArray[Any]:
+    label = subject.label
+    assert label is not None  # planning leaves subjects without a label out
+    return np.asarray(label)
+
+
+def _load(path: Path) -> npt.NDArray[Any]:
+    try:
+        array: npt.NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+        return array
+    except (OSError, ValueError, EOFError) as error:
+        raise DataError(
+            f"{path} cannot be read: {error}",
+            "delete its folder and repeat the `synthbench run` command",
+        ) from error
+
+
+def _saver(array: npt.NDArray[Any]) -> Callable[[Path], None]:
+    def save(path: Path) -> None:
+        with path.open("wb") as file:  # given a name, numpy would append .npy to it
+            np.save(file, array)
+
+    return save
+
+
+def _check(job: SegmentJob, subject: PreparedSubject, found: npt.NDArray[Any]) -> None:
+    most = int(found.max()) if found.size else 0
+    if found.dtype != np.uint8 or found.shape != subject.shape or most > len(job.classes):
+        raise PluginError(
+            f"{job.segmenter} gave {found.dtype} {found.shape} up to {most} for subject "
+            f"{subject.id}, not uint8 {subject.shape} up to {len(job.classes)}",
+            "report it to the plugin's author",
+        )
