@@ -16,7 +16,8 @@ from synthbench.api import Case, DataError, PluginError, Scan, SegmenterSetting
 from synthbench.execution.environment import versions
 from synthbench.execution.segmenting.job import SegmentJob
 from synthbench.execution.segmenting.labels import encode, masks_of
-from synthbench.execution.stages import Report, _peaks, _progress
+from synthbench.execution.memory import peaks
+from synthbench.execution.stages import Report, progress_of
 from synthbench.registry import Registry
 from synthbench.store.atomic import write_atomic, write_json
 from synthbench.volumes.prepared import Prepared, PreparedSubject
@@ -45,13 +46,13 @@ def run_segment(
     work.mkdir(exist_ok=True)
 
     def told(fraction: float) -> None:
-        report(_progress("segment", round(100 * fraction), 100))
+        report(progress_of("segment", round(100 * fraction), 100))
 
     segmenter.fit(_TrainingScans(job, prepared, store), work, told)
     trained = time.monotonic()
     found = segmenter.segment(_test_scans(job, prepared), work)
     for number, (subject, classes) in enumerate(zip(job.test, found, strict=True)):
-        report(_progress("segment", number, len(job.test)))
+        report(progress_of("segment", number, len(job.test)))
         _check(job, _subject(job, prepared, subject), classes)
         write_atomic(folder / f"{subject}.npy", _saver(classes))
     shutil.rmtree(work)
@@ -59,7 +60,7 @@ def run_segment(
         "train": job.train,
         "seconds_train": round(trained - started, 3),
         "seconds_predict": round(time.monotonic() - trained, 3),
-        **_peaks(),
+        **peaks(),
         "versions": versions(),
     }
 
@@ -121,7 +122,7 @@ def _test_scans(job: SegmentJob, prepared: Folders) -> Iterator[Scan]:
 def _cases(job: SegmentJob, prepared: Folders, segmented: Path, report: Report) -> Iterator[Case]:
     sources = [name.strip() for name in job.task.partition("->")[0].split("+")]
     for number, subject in enumerate(job.test):
-        report(_progress("score", number, len(job.test)))
+        report(progress_of("score", number, len(job.test)))
         opened = _subject(job, prepared, subject)
         target = np.asarray(opened.volume(job.target))
         label = encode(_label(opened), job.classes)
