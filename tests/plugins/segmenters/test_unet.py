@@ -18,7 +18,7 @@ def fitted(folder: Path, **changes):
     segmenter = UNetSegmenter(SegmenterSetting(classes=2), **(SMALL | changes))
     segmenter.fit([scan(0), scan(1)], folder, told.append)
     assert told == sorted(told)
-    return list(segmenter.segment(unlabelled(7), folder))[0]
+    return next(segmenter.segment(unlabelled(7), folder))
 
 
 def test_it_finds_both_classes_in_a_scan_it_has_not_seen(tmp_path: Path) -> None:
