@@ -229,6 +229,15 @@ def test_subjects_are_the_ordinary_the_best_and_the_worst(tmp_path, run_folder):
     assert found == [("s01", "closest to the median"), ("s02", "best"), ("s00", "worst")]
 
 
+def test_the_end_of_the_error_scale_is_printed_in_units_of_the_target(tmp_path):
+    rows = scores_of({"x_net": [20.0]}, metric="mae", unit="HU")
+    folder = write_run(tmp_path, rows, [cell("x_net", prep_dir="prep", predict_dir="x_net")])
+    target = prepare(folder, "s00", -1000.0, 3000.0)
+    predict(folder, "x_net", "s00", np.where(target > 0, target - 0.5, 0))
+    text, _ = make(tmp_path, folder)
+    assert re.search(r'<output data-largest="2000.0[^"]*">2000</output> HU', text)
+
+
 def test_chosen_subjects_are_shown_in_their_order(tmp_path, run_folder):  # noqa: F811
     text, _ = make(tmp_path, run_folder, subjects=["s02", "s00", "s02"])
     assert re.findall(r'<p class="caption"><b>(s\d+)</b>', text) == ["s02", "s00"]

@@ -214,7 +214,12 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"short": short_name, "joined": join, "count": count}
+    environment.filters |= {
+        "short": short_name,
+        "joined": join,
+        "count": count,
+        "three_digits": lambda value: f"{float(f'{value:.3g}'):g}",
+    }
     return environment
 
 
