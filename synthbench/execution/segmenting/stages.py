@@ -14,9 +14,9 @@ import numpy.typing as npt
 
 from synthbench.api import Case, DataError, PluginError, Scan, SegmenterSetting
 from synthbench.execution.environment import versions
+from synthbench.execution.memory import peaks
 from synthbench.execution.segmenting.job import SegmentJob
 from synthbench.execution.segmenting.labels import encode, masks_of
-from synthbench.execution.memory import peaks
 from synthbench.execution.stages import Report, progress_of
 from synthbench.registry import Registry
 from synthbench.store.atomic import write_atomic, write_json
