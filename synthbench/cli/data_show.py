@@ -65,7 +65,9 @@ def command(
     names = [*(name for name in spec.modalities if name in there), *there]
     models = spec.intensities(names)
     with click.progressbar(length=len(chosen), label="reading", file=sys.stderr) as bar:
-        montage = load_montage(opened.id, chosen, models, lambda: bar.update(1))
+        montage = load_montage(
+            opened.id, chosen, models, opened.regions, progress=lambda: bar.update(1)
+        )
     draw_montage(montage, file)
     click.echo(f"{len(chosen)} of {len(opened.subjects)} subjects: {file}")
     for problem in montage.problems:

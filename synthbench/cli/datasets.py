@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +32,7 @@ class Opened:
         root: Its folder; ``None`` for one made on the fly.
         params: Parameters of the reader.
         subjects: In the dataset's order.
+        regions: Named sets of label values.
     """
 
     id: str
@@ -39,6 +40,7 @@ class Opened:
     root: Path | None
     params: dict[str, Any]
     subjects: list[Subject]
+    regions: Mapping[str, tuple[int, ...]]
 
 
 def open_dataset(
@@ -58,5 +60,7 @@ def open_dataset(
     assert isinstance(entry.spec, DatasetSpec)
     params = dataset_parameters(assignments)
     root = resolve_root(entry, data_root, registry)
-    subjects = build_dataset(entry, params).subjects(root)
-    return Opened(entry.id, entry.spec, root, params, subjects)
+    reader = build_dataset(entry, params)
+    # Some readers know their regions only when they have seen the folder.
+    subjects = reader.subjects(root)
+    return Opened(entry.id, entry.spec, root, params, subjects, reader.regions)

@@ -67,9 +67,11 @@ class Montage:
     Attributes:
         dataset: Name of the dataset.
         modalities: The columns.
-        models: Intensity model of each; of those with fixed values all subjects share one window.
+        models: Intensity model of each; of those with fixed values all subjects share one window,
+            and CT has its usual one.
         rows: The subjects.
         problems: One line for each volume that could not be read.
+        names: Of label values, those that are a region of their own.
     """
 
     dataset: str
@@ -77,12 +79,15 @@ class Montage:
     models: Mapping[str, Intensity]
     rows: tuple[Row, ...]
     problems: tuple[str, ...]
+    names: Mapping[int, str] = field(default_factory=dict)
 
 
 def load_montage(
     dataset: str,
     subjects: Sequence[Subject],
     models: Mapping[str, Intensity],
+    regions: Mapping[str, tuple[int, ...]] | None = None,
+    *,
     progress: Callable[[], object] = lambda: None,
 ) -> Montage:
     """Read the volumes of some subjects, one subject at a time.
@@ -94,6 +99,7 @@ def load_montage(
         dataset: Name of the dataset.
         subjects: Those to show.
         models: Intensity model of each modality that any of them has.
+        regions: Named sets of label values.
         progress: Called after each subject.
     """
     modalities = [name for name in models if any(name in s.volumes for s in subjects)]
@@ -103,7 +109,8 @@ def load_montage(
         rows.append(row)
         problems += faults
         progress()
-    return Montage(dataset, tuple(modalities), models, tuple(rows), tuple(problems))
+    single = {values[0]: name for name, values in (regions or {}).items() if len(values) == 1}
+    return Montage(dataset, tuple(modalities), models, tuple(rows), tuple(problems), single)
 
 
 def _row(subject: Subject, modalities: Sequence[str]) -> tuple[Row, list[str]]:

@@ -18,8 +18,11 @@ from synthbench.store.atomic import write_atomic
 
 # Inches.
 _COLUMN, _GAP, _EDGE, _HEAD, _TITLE, _FOOT = 1.9, 0.05, 0.12, 0.42, 0.24, 0.42
+_WINDOW_LINE = 0.14
 #: A row's title needs this much, however few columns there are.
 _NARROWEST = 4.2
+#: HU: fat, fluid, muscle and the edges of bone differ; in all that CT can hold they are one grey.
+_SOFT_TISSUE = (-200.0, 300.0)
 #: Height of a row that has no picture, as a part of its width.
 _EMPTY = 0.5
 _DPI = 150
@@ -46,10 +49,11 @@ def draw_montage(montage: Montage, path: Path) -> None:
     inches = _COLUMN / max((width for width, _ in extents), default=1.0)
     heights = [_height(row, inches) for row in montage.rows]
     width = max(2 * _EDGE + columns * (_COLUMN + _GAP) - _GAP, _NARROWEST)
-    height = _HEAD + sum(heights) + len(heights) * (_TITLE + _GAP) + _FOOT
+    windows = {name: _shared_window(montage, name) for name in montage.modalities}
+    head = _HEAD if any(windows.values()) else _HEAD - _WINDOW_LINE
+    height = head + sum(heights) + len(heights) * (_TITLE + _GAP) + _FOOT
     figure = Figure(figsize=(width, height), dpi=_DPI, facecolor="white")
     FigureCanvasAgg(figure)
-    windows = {name: _shared_window(montage, name) for name in montage.modalities}
     colours = _label_colours(montage)
 
     def place(left: float, top: float, across: float, down: float) -> tuple[float, ...]:
@@ -62,7 +66,7 @@ def draw_montage(montage: Montage, path: Path) -> None:
         if window := windows[name]:
             text = f"{window.vmin:.0f} to {window.vmax:.0f} {montage.models[name].unit}"
             _write(figure, middle, 1 - 0.34 / height, text, ha="center")
-    top = _HEAD
+    top = head
     for row, tall in zip(montage.rows, heights, strict=True):
         baseline = 1 - (top + 0.8 * _TITLE) / height
         _write(figure, _EDGE / width, baseline, row.id, size=8, weight="bold")
@@ -91,7 +95,9 @@ def _height(row: Row, inches: float) -> float:
 
 
 def _shared_window(montage: Montage, modality: str) -> Normalize | None:
-    """The window of the usual subject, so that one in other units stands out."""
+    """One window for all subjects, so that one in other units stands out."""
+    if montage.models[modality].unit == "HU":
+        return Normalize(*_SOFT_TISSUE, clip=True)
     if montage.models[modality].kind != "window":
         return None
     single = [
@@ -162,7 +168,9 @@ def _foot(
     text = f"{montage.dataset}, {count} subject{'s' if count > 1 else ''}. Radiological convention."
     _write(figure, left, 0.1 / height, text)
     if colours:
-        names = {0: "all label values"} if 0 in colours else {v: f"label {v}" for v in colours}
+        names = {v: f"label {v} {montage.names.get(v, '')}".rstrip() for v in colours}
+        if 0 in colours:
+            names[0] = "all label values"
         lines = [Line2D([], [], color=colour, linewidth=1.2) for colour in colours.values()]
         figure.legend(
             lines,

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.colors import Normalize
+from matplotlib.patheffects import withStroke
 
 from synthbench.report.planes import FloatArray, Plane
 
@@ -83,4 +84,6 @@ def mark_sides(axes: Any, plane: Plane, *, top: bool = False) -> None:
             va="top" if top else "bottom",
             color="white",
             fontsize=SMALL,
+            # Tissue below it may be white too.
+            path_effects=[withStroke(linewidth=1.5, foreground="black")],
         )

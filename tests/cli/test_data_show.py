@@ -141,9 +141,20 @@ def test_a_scan_in_other_units_does_not_change_the_window_of_the_others(tmp_path
     for name, scale in (("a", 1), ("b", 1), ("c", 40)):
         array = (scale * random.uniform(-1000, 1000, (12, 10, 8))).astype(np.float32)
         subjects.append(Subject(name, {"ct": save(tmp_path / f"{name}.nii", array)}))
-    window = _shared_window(load_montage("d", subjects, {"ct": CT}), "ct")
+    counts = Intensity(kind="window", low=-1024, high=3000)
+    window = _shared_window(load_montage("d", subjects, {"ct": counts}), "ct")
     assert -1000 < window.vmin < -900 and 900 < window.vmax < 1000
     assert _shared_window(load_montage("d", subjects, {"ct": MR}), "ct") is None
+    hounsfield = _shared_window(load_montage("d", subjects, {"ct": CT}), "ct")
+    fat, muscle = hounsfield([-100, 50])
+    assert muscle - fat > 0.25
+
+
+def test_label_values_have_the_names_of_their_regions(tmp_path: Path) -> None:
+    array = np.random.default_rng(0).random((12, 10, 8), dtype=np.float32)
+    subject = Subject("s", {"t1": save(tmp_path / "t1.nii", array)})
+    regions = {"whole": (1, 2, 4), "enhancing": (4,)}
+    assert load_montage("d", [subject], {"t1": MR}, regions).names == {4: "enhancing"}
 
 
 def test_many_label_values_are_outlined_together(tmp_path: Path) -> None:
