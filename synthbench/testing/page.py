@@ -18,7 +18,8 @@ def tables() -> str:
     sections = [_section("Plugins", [c for c in checks if c.kinds == ("plugins",)])]
     sections.append(_section("Components of every kind", common))
     for kind in KINDS:
-        sections.append(_section(kind.capitalize(), [c for c in checks if c.kinds == (kind,)]))
+        if own := [c for c in checks if c.kinds == (kind,)]:
+            sections.append(_section(kind.capitalize(), own))
     return "\n\n".join(sections)
 
 

@@ -14,13 +14,12 @@ _GRACE_SECONDS = 10.0
 
 
 def environment(changes: Mapping[str, str]) -> dict[str, str]:
-    """This process's environment with changes, and its import paths.
+    """This process's environment with changes, for a program that imports installed packages only.
 
-    A folder named ``dl`` in the working directory would hide a module that pydicom imports, so the
-    working directory is no import path there.
+    A file or folder in the working directory could else stand in for a package: one named ``dl``
+    keeps pydicom's helpers from being imported.
     """
-    paths = [path for path in sys.path if path]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONSAFEPATH": "1", **changes}
+    return {**os.environ, "PYTHONSAFEPATH": "1", **changes}
 
 
 def run(
