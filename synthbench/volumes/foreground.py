@@ -6,9 +6,6 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from synthbench.volumes.cropping import Box
-from synthbench.volumes.intensity import percentiles
-
 #: Threshold between background and tissue, as a fraction of the robust intensity range.
 _FRACTION = 0.1
 #: Share of constant voxels from which on they are padding, and no part of the intensity range.
@@ -40,39 +37,20 @@ def foreground(array: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
     bright = _tissue(array)
     if not bright.any():
         return np.asarray(array > array.min())
-    box = _around(bright)
-    tissue = bright[box]
     # Continued beyond the border, or else closing eats what touches it.
-    closed = _shrunk(_grown(np.pad(tissue, 1, mode="edge")))[1:-1, 1:-1, 1:-1]
-    body = np.zeros(array.shape, dtype=np.bool_)
-    body[box] = _without_holes(_large_components(closed | tissue))
-    return body
+    closed = _shrunk(_grown(np.pad(bright, 1, mode="edge")))[1:-1, 1:-1, 1:-1]
+    return _without_holes(_large_components(closed | bright))
 
 
 def _tissue(array: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
     inside = np.asarray(array > array.min())
     outside_share = 1 - inside.mean()
-    low, high = percentiles(array[inside] if outside_share > _PADDING_SHARE else array, (0.5, 98))
+    low, high = np.percentile(array[inside] if outside_share > _PADDING_SHARE else array, (0.5, 98))
     bright = np.asarray(array > low + _FRACTION * (high - low))
     if outside_share < _STRIPPED_SHARE:
         return bright
-    box = _around(inside)
-    shell = inside[box] & ~_shrunk(_shrunk(inside[box]))
-    return inside if 1 - bright[box][shell].mean() < _DARK_SHELL else bright
-
-
-def _around(mask: npt.NDArray[np.bool_]) -> Box:
-    """Bounding box of a mask that is not empty, and two voxels more where there are any.
-
-    All steps here look one voxel around at a time, so that what is done to the box is what would
-    have been done to the volume.
-    """
-    sides = []
-    for axis, count in enumerate(mask.shape):
-        others = tuple(other for other in range(3) if other != axis)
-        occupied = np.flatnonzero(mask.any(axis=others))
-        sides.append(slice(max(int(occupied[0]) - 2, 0), min(int(occupied[-1]) + 3, count)))
-    return sides[0], sides[1], sides[2]
+    shell = inside & ~_shrunk(_shrunk(inside))
+    return inside if 1 - bright[shell].mean() < _DARK_SHELL else bright
 
 
 def _grown(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:

@@ -61,7 +61,7 @@ def fit(
         low, high = float(array.min()), float(array.max())
     elif intensity.kind == "percentile":
         # Percentiles of the whole volume, background included: what the published pipelines do.
-        low, high = (float(v) for v in percentiles(array, (low, high)))
+        low, high = (float(v) for v in np.percentile(array, (low, high)))
     elif intensity.kind == "zscore":
         inside = array[mask].astype(np.float64)
         mean, deviation = float(inside.mean()), float(inside.std())
@@ -112,17 +112,9 @@ def unit_fault(intensity: Intensity, array: npt.NDArray[np.float32]) -> tuple[st
     return None
 
 
-def percentiles(array: npt.NDArray[Any], wanted: tuple[float, float]) -> npt.NDArray[Any]:
-    """Two percentiles of all voxels, whatever their order in memory."""
-    # numpy would copy the voxels in the order of their indices, which takes longer than the rest
-    # for volumes that lie in memory as they lie in their file.
-    found: npt.NDArray[Any] = np.percentile(array.flatten("K"), wanted, overwrite_input=True)
-    return found
-
-
 def to_unit(array: npt.NDArray[Any], bounds: Bounds) -> npt.NDArray[np.float32]:
-    """Map raw intensities onto [0, 1], clipped, as a new float32 array in C order."""
-    unit: npt.NDArray[np.float32] = np.subtract(array, bounds.low, dtype=np.float32, order="C")
+    """Map raw intensities onto [0, 1], clipped, as a new float32 array."""
+    unit: npt.NDArray[np.float32] = np.subtract(array, bounds.low, dtype=np.float32)
     unit *= np.float32(1 / bounds.width)
     np.clip(unit, 0, 1, out=unit)
     return unit
