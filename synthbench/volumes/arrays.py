@@ -187,5 +187,5 @@ def _centres(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.integer[Any]]:
 
 
 def _save(path: Path, array: npt.NDArray[Any]) -> None:
-    # C order on disk whatever the file had: rows of a patch are then contiguous.
+    # C order on disk (volumes have it, resampled labels may not): rows of a patch are contiguous.
     np.save(path, np.ascontiguousarray(array), allow_pickle=False)

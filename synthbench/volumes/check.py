@@ -19,6 +19,7 @@ from synthbench.volumes.headers import header_doubts
 from synthbench.volumes.intensity import unit_fault
 from synthbench.volumes.orientation import voxel_size
 from synthbench.volumes.parallel import side_by_side
+from synthbench.volumes.percentiles import percentiles
 from synthbench.volumes.reading import Native, name_of, parts, read
 
 #: ``error``: no run can use the subject as it is; ``warning``: worth knowing.
@@ -190,7 +191,7 @@ def check_subject(
 
 def _intensities(native: Native) -> Intensities:
     array = native.volume.array
-    p1, median, p99 = (float(v) for v in np.percentile(array, (1, 50, 99)))
+    p1, median, p99 = percentiles(array, (1, 50, 99))
     return Intensities(native.dtype, float(array.min()), p1, median, p99, float(array.max()))
 
 

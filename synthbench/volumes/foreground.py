@@ -6,6 +6,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from synthbench.volumes.percentiles import percentiles
+
 #: Threshold between background and tissue, as a fraction of the robust intensity range.
 _FRACTION = 0.1
 #: Share of constant voxels from which on they are padding, and no part of the intensity range.
@@ -37,20 +39,31 @@ def foreground(array: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
     bright = _tissue(array)
     if not bright.any():
         return np.asarray(array > array.min())
+    # All else happens within its bounding box and one voxel around it.
+    box = tuple(_extent(bright, axis) for axis in range(3))
+    kept = bright[box]
     # Continued beyond the border, or else closing eats what touches it.
-    closed = _shrunk(_grown(np.pad(bright, 1, mode="edge")))[1:-1, 1:-1, 1:-1]
-    return _without_holes(_large_components(closed | bright))
+    closed = _shrunk(_grown(np.pad(kept, 1, mode="edge")))[1:-1, 1:-1, 1:-1]
+    bright[box] = _without_holes(_large_components(closed | kept))
+    return bright
 
 
 def _tissue(array: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
     inside = np.asarray(array > array.min())
     outside_share = 1 - inside.mean()
-    low, high = np.percentile(array[inside] if outside_share > _PADDING_SHARE else array, (0.5, 98))
+    low, high = percentiles(array[inside] if outside_share > _PADDING_SHARE else array, (0.5, 98))
     bright = np.asarray(array > low + _FRACTION * (high - low))
     if outside_share < _STRIPPED_SHARE:
         return bright
     shell = inside & ~_shrunk(_shrunk(inside))
     return inside if 1 - bright[shell].mean() < _DARK_SHELL else bright
+
+
+def _extent(mask: npt.NDArray[np.bool_], axis: int) -> slice:
+    """Where it holds voxels along an axis, and one voxel on both sides where there is one."""
+    others = tuple(other for other in range(mask.ndim) if other != axis)
+    found = np.flatnonzero(mask.any(axis=others))
+    return slice(max(int(found[0]) - 1, 0), int(found[-1]) + 2)
 
 
 def _grown(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:

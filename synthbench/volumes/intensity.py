@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from synthbench.api import DataError, Intensity, UsageError
+from synthbench.volumes.percentiles import percentiles
 
 _PERCENTILES = (0.1, 99.9)
 _DEVIATIONS = (-5.0, 5.0)
@@ -61,7 +62,7 @@ def fit(
         low, high = float(array.min()), float(array.max())
     elif intensity.kind == "percentile":
         # Percentiles of the whole volume, background included: what the published pipelines do.
-        low, high = (float(v) for v in np.percentile(array, (low, high)))
+        low, high = percentiles(array, (low, high))
     elif intensity.kind == "zscore":
         inside = array[mask].astype(np.float64)
         mean, deviation = float(inside.mean()), float(inside.std())

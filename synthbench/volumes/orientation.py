@@ -13,11 +13,28 @@ from synthbench.api.dataset import Volume
 _RAS = np.array([[0, 1], [1, 1], [2, 1]])
 
 
-def to_ras(volume: Volume) -> Volume:
-    """Flip and permute axes so that they run left-right, posterior-anterior, inferior-superior."""
+def to_ras(volume: Volume, dtype: npt.DTypeLike | None = None) -> Volume:
+    """Flip and permute axes so that they run left-right, posterior-anterior, inferior-superior.
+
+    The array is in C order whatever the file had: all that follows goes through it in that order.
+
+    Args:
+        volume: In any orientation.
+        dtype: Type of the new array; ``None`` keeps the type.
+    """
     orientation = nib.io_orientation(volume.affine)
-    array = nib.apply_orientation(volume.array, orientation)
+    array = _in_c_order(nib.apply_orientation(volume.array, orientation), dtype)
     return Volume(array, _ras_affine(volume.array.shape, volume.affine, orientation))
+
+
+def _in_c_order(array: npt.NDArray[Any], dtype: npt.DTypeLike | None) -> npt.NDArray[Any]:
+    if array.flags.c_contiguous:
+        return np.asarray(array, dtype)
+    ordered = np.empty(array.shape, dtype or array.dtype)
+    # Plane by plane: one fits the cache, where reordering the whole at once misses at every voxel.
+    for y in range(array.shape[1]):
+        ordered[:, y] = array[:, y]
+    return ordered
 
 
 def from_ras(array: npt.NDArray[Any], native_affine: npt.NDArray[np.float64]) -> npt.NDArray[Any]:

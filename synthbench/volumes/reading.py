@@ -84,8 +84,9 @@ def read(origin: Origin, *, what: str, kind: Kind = "image") -> Native:
     array, affine = _single_volume(raw.array, name), np.asarray(raw.affine, dtype=np.float64)
     check_affine(affine, name)
     shape = (array.shape[0], array.shape[1], array.shape[2])
-    array = _CONVERT[kind](array, name)
-    return Native(to_ras(Volume(array, affine)), shape, affine, dtype)
+    with np.errstate(over="ignore"):  # becomes infinity, which is refused below
+        ras = to_ras(Volume(array, affine), np.float32 if kind == "image" else None)
+    return Native(Volume(_CONVERT[kind](ras.array, name), ras.affine), shape, affine, dtype)
 
 
 def parts(subject: Subject) -> Iterator[tuple[str, Origin, Kind]]:
@@ -130,12 +131,17 @@ def load_image(path: Path, name: str) -> Any:
 def _voxels(image: Any, name: str, kind: Kind) -> Volume:
     try:
         with np.errstate(over="ignore"):  # becomes infinity, which is refused below
-            # Labels keep their stored integers: float32 cannot hold those above 2**24.
-            single = np.float32 if kind in ("image", "as_is") else None
-            array = np.asarray(image.dataobj, dtype=single)
+            # Stored numbers stay as they are: labels above 2**24 are none of float32, and images
+            # are converted while they are reordered. Scaled ones need no more than float32.
+            single = kind == "as_is" or (kind == "image" and not _is_unscaled(image.dataobj))
+            array = np.asarray(image.dataobj, dtype=np.float32 if single else None)
             return Volume(array, image.affine)
     except _DAMAGED as error:
         raise _damaged(name, error) from error
+
+
+def _is_unscaled(data: Any) -> bool:
+    return getattr(data, "slope", None) == 1 and getattr(data, "inter", None) == 0
 
 
 def _damaged(name: str, error: Exception) -> DataError:
@@ -205,10 +211,8 @@ def check_affine(affine: npt.NDArray[np.float64], name: str) -> None:
         )
 
 
-def _as_image(array: npt.NDArray[Any], name: str) -> npt.NDArray[np.float32]:
-    with np.errstate(over="ignore"):
-        image = np.asarray(array, dtype=np.float32)
-    low, high = float(image.min()), float(image.max())  # NaN propagates through both
+def _as_image(array: npt.NDArray[np.float32], name: str) -> npt.NDArray[np.float32]:
+    low, high = float(array.min()), float(array.max())  # NaN propagates through both
     if not (np.isfinite(low) and np.isfinite(high)):
         raise DataError(
             f"{name} holds NaN or infinite values", "replace them, or leave the subject out"
@@ -218,13 +222,14 @@ def _as_image(array: npt.NDArray[Any], name: str) -> npt.NDArray[np.float32]:
             f"{name} is constant: every voxel is {low:g}",
             "check how it was exported, or leave the subject out",
         )
-    return image
+    return array
 
 
 def _as_label(array: npt.NDArray[Any], name: str) -> npt.NDArray[np.int32]:
     _check_finite(array, name)
-    whole = np.rint(array) if np.issubdtype(array.dtype, np.floating) else array
-    if np.abs(whole - array).max() > 1e-3:
+    floating = np.issubdtype(array.dtype, np.floating)
+    whole = np.rint(array) if floating else array
+    if floating and np.abs(whole - array).max() > 1e-3:
         raise DataError(
             f"{name} holds fractions, so it is not a label map",
             "use nearest-neighbour interpolation when labels are resampled",
