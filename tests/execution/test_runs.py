@@ -52,7 +52,8 @@ def test_a_run_ends_in_scores_and_volumes(
     trained = cells["toy/conv"]
     assert trained["state"] == "done"
     assert int(trained["steps"]) == 8
-    assert float(trained["peak_rss_mb"]) > 50
+    assert float(trained["peak_rss_train_mb"]) > 50
+    assert float(trained["peak_rss_predict_mb"]) > 50
     volumes = writer.path / trained["predict_dir"]
     for subject in plan.cells[0].test:
         image = nib.load(volumes / f"{subject}.nii.gz")

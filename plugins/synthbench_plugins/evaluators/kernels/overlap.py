@@ -49,7 +49,7 @@ def hausdorff95(found: Mask, real: Mask, spacing: tuple[float, float, float]) ->
     import torch
     from monai.metrics import compute_hausdorff_distance
 
-    masks = [torch.from_numpy(np.ascontiguousarray(mask))[None, None] for mask in (found, real)]
+    masks = [torch.tensor(np.ascontiguousarray(mask))[None, None] for mask in (found, real)]
     distance = compute_hausdorff_distance(
         *masks, include_background=True, percentile=95, spacing=list(spacing)
     )
