@@ -26,14 +26,19 @@ def forget_peaks() -> None:
         torch.cuda.reset_peak_memory_stats()
 
 
-def peaks() -> dict[str, float]:
+def peaks(*, children: bool = False) -> dict[str, float]:
     """Peak memory since :func:`forget_peaks`, MB (10^6 bytes).
+
+    Args:
+        children: Whether the largest process that this one started and that has ended counts too,
+            for work that is done in one; what was held on the GPU there is not known.
 
     Returns:
         ``peak_rss_mb`` of the process; ``peak_vram_mb``, what torch held on the GPU, where there is
         one.
     """
-    found = {"peak_rss_mb": round(_resident() / 1e6, 1)}
+    largest = max(_resident(), _usage(resource.RUSAGE_CHILDREN) if children else 0)
+    found = {"peak_rss_mb": round(largest / 1e6, 1)}
     if (torch := _torch_with_gpu()) is not None:
         found["peak_vram_mb"] = round(torch.cuda.max_memory_allocated() / 1e6, 1)
     return found
@@ -46,7 +51,11 @@ def _resident() -> int:
         status = ""
     if (line := re.search(r"^VmHWM:\s+(\d+) kB", status, re.MULTILINE)) is not None:
         return int(line[1]) * 1024
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return _usage(resource.RUSAGE_SELF)
+
+
+def _usage(whose: int) -> int:
+    peak = resource.getrusage(whose).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
 
 

@@ -1,3 +1,4 @@
+import subprocess
 import sys
 
 import numpy as np
@@ -24,3 +25,10 @@ def test_elsewhere_the_peak_is_that_of_the_process(monkeypatch, tmp_path):
     monkeypatch.setattr(memory, "_PROCESS", tmp_path / "no-proc")
     memory.forget_peaks()
     assert memory.peaks()["peak_rss_mb"] > 10
+
+
+def test_the_largest_child_counts_where_asked() -> None:
+    program = "held = bytearray(400_000_000)\nheld[::4096] = b'x' * len(held[::4096])"
+    subprocess.run([sys.executable, "-c", program], check=True)
+    memory.forget_peaks()
+    assert memory.peaks(children=True)["peak_rss_mb"] > 380

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from synthbench.api import Case, DataError, PluginError, Scan, SegmenterSetting
 from synthbench.execution.environment import versions
-from synthbench.execution.memory import peaks
+from synthbench.execution.memory import forget_peaks, peaks
 from synthbench.execution.segmenting.job import SegmentJob
 from synthbench.execution.segmenting.labels import encode, masks_of
 from synthbench.execution.stages import Report, progress_of
@@ -40,6 +40,7 @@ def run_segment(
         The record to keep; ``<subject>.npy`` holds the classes found, uint8.
     """
     started = time.monotonic()
+    forget_peaks()
     setting = SegmenterSetting(classes=len(job.classes), seed=job.seed, unit=job.unit)
     segmenter = registry.get("segmenters", job.segmenter).resolve()(setting, **job.params)
     work = folder / "work"
@@ -60,7 +61,7 @@ def run_segment(
         "train": job.train,
         "seconds_train": round(trained - started, 3),
         "seconds_predict": round(time.monotonic() - trained, 3),
-        **peaks(),
+        **peaks(children=True),
         "versions": versions(),
     }
 

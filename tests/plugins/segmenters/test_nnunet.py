@@ -14,7 +14,7 @@ from synthbench_plugins.segmenters.nnunet import NNUNet
 from tests.plugins.segmenters.scans import dice, scan, unlabelled
 
 #: The only long test here: planning and training import torch in five processes.
-BUDGET = {"epochs": 1, "iterations": 6, "validation": 1, "processes": 0, "mirror": False}
+BUDGET = {"epochs": 1, "iterations": 4, "validation": 1, "processes": 0, "mirror": False}
 
 
 def settings() -> dict[str, str]:
