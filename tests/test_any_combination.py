@@ -1,14 +1,15 @@
 """Every translator with every discriminator, adversarial pair and reconstruction loss.
 
 Each combination is planned as a user's own method. It is either refused there, for a reason that
-the declarations of its parts predict, or it trains two steps and translates a volume.
+the declarations of its parts predict, or it can be trained. Of those, as many train two steps as
+bring any three parts together at least once; every translator and discriminator translates too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from itertools import product
+from itertools import combinations, product
 from pathlib import Path
 from typing import Any
 
@@ -165,6 +166,26 @@ def expected_refusal(discriminator: str, loss: str) -> str | None:
     return None
 
 
+@cache
+def walk() -> frozenset[tuple[str, ...]]:
+    """Combinations to train: each brings three parts together that no earlier one did."""
+    kinds = (names("translators", trained=True), names("discriminators"), PAIRS, RECONSTRUCTIONS)
+    met: set[tuple[tuple[int, str], ...]] = set()
+    chosen = set()
+    # Losses turn with the other parts: few combinations then bring many parts together first.
+    for turn in range(len(RECONSTRUCTIONS)):
+        for places in product(*(range(len(kind)) for kind in kinds[:3])):
+            loss = RECONSTRUCTIONS[(sum(places) + turn) % len(RECONSTRUCTIONS)]
+            parts = (*(kind[place] for kind, place in zip(kinds, places, strict=False)), loss)
+            if expected_refusal(parts[1], loss) is not None:
+                continue
+            threes = set(combinations(enumerate(parts), 3))
+            if not threes <= met:
+                met |= threes
+                chosen.add(parts)
+    return frozenset(chosen)
+
+
 def batch(sides: tuple[int, ...], count: int, step: int, sources: int = 1) -> Batch:
     """A smooth bright blob on dark ground, another one every step; further sources are dimmer."""
     axes = [torch.linspace(-1, 1, side) if side > 1 else torch.zeros(1) for side in sides]
@@ -210,7 +231,7 @@ def train(recipe: Recipe, folder: Path, sources: int = 1) -> Engine:
 def test_trains_and_translates_or_is_refused_at_plan_time(
     translator: str, discriminator: str, tmp_path: Path
 ) -> None:
-    translated = 0
+    trained = 0
     for number, (pair, loss) in enumerate(product(PAIRS, RECONSTRUCTIONS)):
         method = planned(translator, discriminator, pair, loss)
         reason = expected_refusal(discriminator, loss)
@@ -219,21 +240,23 @@ def test_trains_and_translates_or_is_refused_at_plan_time(
             assert reason in method.blocked[0]
             continue
         assert method.blocked is None, (pair, loss, method.blocked)
+        if (translator, discriminator, pair, loss) not in walk():
+            continue
         folder = tmp_path / str(number)
         folder.mkdir()
         engine = train(method.recipe, folder)
         assert engine.steps >= 2
         values = [value for row in engine.rows for value in row.values() if value != row["stage"]]
         assert np.isfinite([float(value) for value in values]).all(), (pair, loss)
-        if loss != "l1":
+        trained += 1
+        if trained > 1:
             continue
         whole = batch((SIDE, SIDE - 3, SIDE + 2), 1, 0)
         image = translate(engine.translator.eval(), method.recipe, whole, seed=0)
         assert image.shape == (SIDE, SIDE - 3, SIDE + 2)
         assert image.min() >= 0
         assert image.max() <= 1
-        translated += 1
-    assert translated > 0
+    assert trained > 0
 
 
 @pytest.mark.parametrize("translator", names("translators", trained=True))

@@ -189,7 +189,7 @@ def test_several_sources_are_all_seen():
 
 def test_overfits_one_pair_and_beats_identity():
     torch.manual_seed(0)
-    axis = torch.linspace(-1, 1, 32)
+    axis = torch.linspace(-1, 1, 16)
     x, y, z = torch.meshgrid(axis, axis, axis, indexing="ij")
     ball = (x**2 + y**2 + z**2).sqrt()
     target = torch.where(ball < 0.5, 0.8, torch.where(ball < 0.8, 0.0, -1.0))[None, None]
