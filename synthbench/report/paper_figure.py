@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +12,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 
 from synthbench.report.comparison import Comparison, Panel
-from synthbench.report.figure import ERROR_MAP, extent_of, largest_error
+from synthbench.report.figure import ERROR_MAP, largest_error
 from synthbench.report.paper_layout import (
     BAR,
     BAR_TEXT,
@@ -32,9 +30,9 @@ from synthbench.report.paper_layout import (
     arrange,
     wrap,
 )
-from synthbench.report.planes import FloatArray
-from synthbench.report.slices import blank_axes, grey_window, mark_sides, show_slice
-from synthbench.report.zoom import Zoom, free_corner
+from synthbench.report.paper_view import View
+from synthbench.report.slices import blank_axes, grey_window, mark_sides
+from synthbench.report.zoom import Zoom
 from synthbench.store.atomic import write_atomic
 
 #: Width in mm of a page of two columns in most journals.
@@ -43,9 +41,6 @@ PAGE = 180.0
 FORMATS = ("png", "pdf")
 _MM = 1 / 25.4
 _DPI = 600
-#: Side of an enlargement as a part of the smaller side of its slice.
-_INSET = 0.38
-_FRAME = "#ffd400"
 
 
 def draw_paper_figure(
@@ -145,7 +140,7 @@ def _draw_block(
         for index, plane in enumerate(comparison.planes):
             height = layout.rows[index * (2 if errors else 1)]
             place = _place(layout, left, below, height)
-            shown = _Shown(comparison, index, layout, zoom[index] if zoom else None)
+            shown = View(comparison, index, layout, zoom[index] if zoom else None)
             if column.images:
                 axes = blank_axes(figure, place)
                 corner = shown.show(axes, column.images[index], column.windows[index], "gray")
@@ -173,68 +168,6 @@ def _draw_block(
 
 def _first_panel(block: Sequence[Column]) -> int:
     return next((number for number, column in enumerate(block) if column.panel), -1)
-
-
-@dataclass(frozen=True)
-class _Shown:
-    """How one view is shown, in every column alike."""
-
-    comparison: Comparison
-    index: int
-    layout: Layout
-    zoom: Zoom | None
-
-    def show(
-        self, axes: Any, image: FloatArray, window: Normalize, colours: str
-    ) -> tuple[bool, bool]:
-        """Show a slice and its enlargement; returns the enlargement's corner."""
-        plane = self.comparison.planes[self.index]
-        extent = extent_of(plane, self.comparison)
-        axes.set_facecolor(matplotlib.colormaps[colours](0.0))
-        show_slice(axes, image, extent, plane, window, colours)
-        across = self.layout.column / self.layout.scale
-        start = (extent[0] - across) / 2
-        ends = (start, start + across)
-        axes.set_aspect("auto")
-        axes.set_xlim(*(ends[::-1] if plane.across == 0 else ends))
-        if self.zoom is None:
-            return True, False
-        zoom = self.zoom
-        axes.add_patch(
-            Rectangle((zoom.left, zoom.bottom), zoom.side, zoom.side, fill=False, ec=_FRAME, lw=0.6)
-        )
-        side = _INSET * min(across, extent[1])
-        size = side / across, side / extent[1]
-        corner = self._corner(start, across, extent, size)
-        inset = axes.inset_axes(
-            ((1 - size[0]) * corner[0], (1 - size[1]) * corner[1], *size), zorder=3
-        )
-        inset.set_xticks([])
-        inset.set_yticks([])
-        show_slice(inset, image, extent, plane, window, colours)
-        sides = (zoom.left, zoom.left + zoom.side)
-        inset.set_xlim(*(sides[::-1] if plane.across == 0 else sides))
-        inset.set_ylim(zoom.bottom, zoom.bottom + zoom.side)
-        for spine in inset.spines.values():
-            spine.set_visible(True)
-            spine.set_edgecolor(_FRAME)
-            spine.set_linewidth(0.8)
-        return corner
-
-    def _corner(
-        self, start: float, across: float, extent: tuple[float, float], size: tuple[float, float]
-    ) -> tuple[bool, bool]:
-        assert self.zoom is not None
-        plane, mask = self.comparison.planes[self.index], self.comparison.mask[self.index]
-        step = extent[0] / mask.shape[1]
-        beside = round(-start / step)
-        mask = np.pad(mask, ((0, 0), (beside, beside)))
-        left = (self.zoom.left - start) / across
-        wide = self.zoom.side / across
-        if plane.across == 0:
-            mask, left = mask[:, ::-1], 1 - left - wide
-        box = (left, self.zoom.bottom / extent[1], wide, self.zoom.side / extent[1])
-        return free_corner(mask, box, size)
 
 
 def _place(
