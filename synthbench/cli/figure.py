@@ -1,4 +1,4 @@
-"""``synthbench figure``: the comparison figure of a paper."""
+"""``synthbench figure``: the figures of a paper: one subject, or how the methods rank."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import click
 from synthbench.cli.options import names, output_option
 
 if TYPE_CHECKING:
+    from synthbench.report.ranks import Ranks
     from synthbench.report.run_folder import RunFolder
 
 
@@ -28,6 +29,12 @@ def _point(_: click.Context, __: click.Parameter, value: str) -> str | tuple[flo
 
 @click.command("figure")
 @click.argument("runs", nargs=-1)
+@click.option(
+    "--ranks",
+    is_flag=True,
+    help="Draw how the methods rank instead: a critical-difference diagram over five or more "
+    "datasets or tasks, else rank intervals of one task.",
+)
 @click.option("--subject", help="Held-out subject to show.  [default: the most ordinary one]")
 @click.option("--dataset", "-d", help="Dataset, where the run has several.")
 @click.option("--task", help="Task as the report prints it, where the run has several.")
@@ -41,7 +48,8 @@ def _point(_: click.Context, __: click.Parameter, value: str) -> str | tuple[flo
     "--metrics",
     multiple=True,
     callback=names,
-    help="Metrics above each method, at most two.  [default: the first two of the report]",
+    help="Metrics above each method, at most two, or to rank by.  [default: the first two of the "
+    "report; the first with --ranks]",
 )
 @click.option(
     "--protocol", default="", help="Metric protocol, where the run was scored under several."
@@ -74,7 +82,7 @@ def _point(_: click.Context, __: click.Parameter, value: str) -> str | tuple[flo
     default=180.0,
     show_default=True,
     metavar="MM",
-    help="Width of the page; with few methods the figure is narrower.",
+    help="Width of the page; with few methods the figure of a subject is narrower.",
 )
 @click.option(
     "--out",
@@ -86,6 +94,7 @@ def _point(_: click.Context, __: click.Parameter, value: str) -> str | tuple[flo
 @output_option
 def command(
     runs: tuple[str, ...],
+    ranks: bool,
     subject: str | None,
     dataset: str | None,
     task: str | None,
@@ -103,8 +112,9 @@ def command(
     """Draw one held-out subject: views down; source, target and methods across.
 
     RUNS is a run's name or folder; by default the latest run. Methods of several runs stand in one
-    figure. Prints the caption.
+    figure. Prints the caption. With --ranks, draws how the methods rank.
     """
+    from synthbench.api.errors import UsageError
     from synthbench.report.comparison import load_comparison
     from synthbench.report.joining import join
     from synthbench.report.paper_figure import draw_paper_figure, paper_caption
@@ -116,9 +126,18 @@ def command(
     from synthbench.store.paths import output_root
 
     chosen = _views(views, VIEWS)
-    paths = _paths(outs or (Path("figure"),))
+    paths = _paths(outs or (Path("ranks" if ranks else "figure"),))
     root = output_root(output)
     folder = join([RunFolder.load(find_run(root, run)) for run in runs or (None,)]).under(protocol)
+    if ranks:
+        if subject or methods or views or zoom != "auto" or zoom_size or errors:
+            raise UsageError(
+                "--ranks shows all methods over all subjects",
+                "leave out --subject, --methods, --views, --zoom, --zoom-size and --errors",
+            )
+        click.echo(_draw_ranks(folder, dataset, task, metrics, paths, width))
+        click.echo(f"wrote {', '.join(str(path) for path in paths)}", err=True)
+        return
     table = build_table(folder, *_task(folder, dataset, task), metrics=metrics)
     comparison = load_comparison(
         folder,
@@ -132,6 +151,40 @@ def command(
     draw_paper_figure(comparison, paths, zoom=regions, errors=errors, width=width)
     click.echo(paper_caption(comparison, regions, errors))
     click.echo(f"wrote {', '.join(str(path) for path in paths)}", err=True)
+
+
+def _draw_ranks(
+    run: RunFolder,
+    dataset: str | None,
+    task: str | None,
+    metrics: tuple[str, ...],
+    paths: list[Path],
+    width: float,
+) -> str:
+    """Draw how the methods rank; returns the caption."""
+    from synthbench.api.errors import DataError
+    from synthbench.report.rank_figure import draw_ranks
+    from synthbench.report.ranks import rank_intervals, ranks_over_datasets
+    from synthbench.report.tables import build_table, build_tables
+
+    panels = []
+    if dataset is None and task is None:
+        panels = ranks_over_datasets(run, build_tables(run, metrics=metrics))
+    if not panels:
+        table = build_table(run, *_task(run, dataset, task), metrics=metrics)
+        panels = rank_intervals(table, run)
+    if not panels:
+        raise DataError(
+            f"run {run.name} has nothing to rank yet",
+            "ranks need two methods with scores of the same two subjects",
+        )
+    # Each metric in its first region only; without a choice, the report's first column.
+    first: dict[str, Ranks] = {}
+    for panel in panels:
+        first.setdefault(panel.metric, panel)
+    panels = list(first.values()) if metrics else panels[:1]
+    draw_ranks(panels, paths, width)
+    return "\n".join(panel.what for panel in panels)
 
 
 def _views(wanted: tuple[str, ...], known: tuple[str, ...]) -> tuple[str, ...]:
@@ -150,7 +203,7 @@ def _views(wanted: tuple[str, ...], known: tuple[str, ...]) -> tuple[str, ...]:
 def _paths(outs: tuple[Path, ...]) -> list[Path]:
     """The files to write; a name without a format gets all formats."""
     from synthbench.api.errors import UsageError
-    from synthbench.report.paper_figure import FORMATS
+    from synthbench.report.figure_files import FORMATS
 
     paths: list[Path] = []
     for out in outs:

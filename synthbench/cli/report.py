@@ -226,10 +226,16 @@ def _write_page(
     run: RunFolder, tables: list[Table], out: Path | None, subjects: tuple[str, ...]
 ) -> None:
     """Write the HTML page, into the run's own folder unless another is named."""
+    from synthbench.api.errors import UsageError
     from synthbench.report.html.page import write_page
     from synthbench.report.stats import stats
     from synthbench.store.atomic import write_json
 
+    if run.parts and out is None:
+        raise UsageError(
+            "a page of several runs belongs into none of their folders",
+            "say where to write it with --out",
+        )
     page = (out or run.path) / "report.html"
     found = stats(tables, run)
     for line in write_page(run, tables, found, page, subjects):

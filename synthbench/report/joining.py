@@ -64,7 +64,7 @@ def join(runs: Sequence[RunFolder]) -> RunFolder:
     info = {
         **runs[0].info,
         "name": " + ".join(run.name for run in runs),
-        "command": "; ".join(str(run.info.get("command") or "") for run in runs),
+        "created": "",
         "methods": methods,
         "metrics": _metrics(runs),
         "patients": _patients(runs),
@@ -76,6 +76,7 @@ def join(runs: Sequence[RunFolder]) -> RunFolder:
         info=info,
         cells=pd.concat(cells, ignore_index=True),
         scores=pd.concat(scores, ignore_index=True),
+        parts=tuple(runs),
     )
 
 

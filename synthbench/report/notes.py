@@ -37,7 +37,11 @@ def notes(table: Table, run: RunFolder) -> list[str]:
 
 
 def provenance(run: RunFolder) -> list[str]:
-    """Say what made the run: command, versions, hardware."""
+    """Say what made the run: command, versions, hardware; of several runs one after the other."""
+    return [line for part in run.parts or (run,) for line in _made_by(part)]
+
+
+def _made_by(run: RunFolder) -> list[str]:
     lines = [f"Run: {run.name}, {run.info.get('created', 'date unknown')}"]
     if run.info.get("command"):
         lines.append(f"Command: {run.info['command']}")

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
@@ -15,6 +14,7 @@ from matplotlib.figure import Figure
 
 from synthbench.report.comparison import Comparison, Panel
 from synthbench.report.figure import ERROR_MAP, largest_error
+from synthbench.report.figure_files import MM, save
 from synthbench.report.paper_layout import (
     BAR,
     BAR_TEXT,
@@ -33,14 +33,9 @@ from synthbench.report.paper_layout import (
 from synthbench.report.paper_view import View
 from synthbench.report.slices import blank_axes, grey_window, mark_sides
 from synthbench.report.zoom import Zoom
-from synthbench.store.atomic import write_atomic
 
 #: Width in mm of a page of two columns in most journals.
 PAGE = 180.0
-#: File formats.
-FORMATS = ("png", "pdf")
-_MM = 1 / 25.4
-_DPI = 600
 
 
 def draw_paper_figure(
@@ -66,7 +61,7 @@ def draw_paper_figure(
     Raises:
         DataError: If a file cannot be written.
     """
-    layout = arrange(comparison, errors, width * _MM)
+    layout = arrange(comparison, errors, width * MM)
     figure = Figure(figsize=(layout.width, layout.height), facecolor="white")
     FigureCanvasAgg(figure)
     grey = grey_window(comparison.target)
@@ -77,19 +72,7 @@ def draw_paper_figure(
         _draw_block(figure, layout, comparison, block, top, zoom, scale if errors else None)
         top += layout.body + BLOCK_GAP
     _draw_bars(figure, layout, comparison, grey, scale if errors else None)
-    about = {"Title": f"{comparison.task}, subject {comparison.subject}", "Creator": "synthbench"}
-    for path in paths:
-        form = path.suffix[1:].lower()
-        # Journals refuse the Type 3 fonts that are matplotlib's default; a date would make two
-        # figures of the same run differ.
-        metadata = about | ({"CreationDate": None} if form == "pdf" else {})
-        with matplotlib.rc_context({"pdf.fonttype": 42}):
-            write_atomic(
-                path,
-                lambda temporary, form=form, metadata=metadata: figure.savefig(  # type: ignore[misc]
-                    temporary, format=form, dpi=_DPI, metadata=metadata
-                ),
-            )
+    save(figure, paths, f"{comparison.task}, subject {comparison.subject}")
 
 
 def paper_caption(comparison: Comparison, zoom: Sequence[Zoom] = (), errors: bool = False) -> str:

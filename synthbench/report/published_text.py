@@ -48,6 +48,39 @@ def caption(table: PublishedTable) -> list[str]:
     return [*lines, *(f"{remark.rstrip('.')}." for remark in table.remarks)]
 
 
+def plain(table: PublishedTable) -> dict[str, Any]:
+    """The numbers for ``stats.json``; what does not exist is ``None``."""
+    return {
+        "source": table.source,
+        "task": table.name,
+        "numbers": [
+            {
+                "published_method": row.cell.method,
+                "published_metric": row.cell.metric,
+                "published_mean": row.cell.mean,
+                "published_sd": row.cell.sd,
+                "published_n": row.cell.n,
+                "better": row.cell.better,
+                "method": row.measured.method or None,
+                "metric": found.metric if found else None,
+                "region": found.region if found else None,
+                "evaluator": found.evaluator if found else None,
+                "unit": found.unit if found else None,
+                "state": row.measured.state or "ok",
+                "n": row.measured.n or None,
+                "mean": row.measured.mean,
+                "sd": row.measured.sd,
+                "difference": row.difference,
+                "comparable": None if row.measured.state else not row.reasons,
+                "not_comparable_because": list(row.reasons),
+            }
+            for row in table.rows
+            for found in [row.measured.column]
+        ],
+        "remarks": list(table.remarks),
+    }
+
+
 def tidy(table: PublishedTable) -> Iterator[dict[str, Any]]:
     """Fields of a tidy CSV, one row a published number; what does not exist is empty."""
     for row in table.rows:

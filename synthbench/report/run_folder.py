@@ -31,12 +31,14 @@ class RunFolder:
         info: Content of ``run.json``.
         scores: Rows of ``scores.csv``; empty while nothing is scored.
         cells: Rows of ``cells.csv``, one a (dataset, task, method, fold, seed).
+        parts: The runs that were joined into this one; empty for a run as it is.
     """
 
     path: Path
     info: Mapping[str, Any]
     scores: pd.DataFrame
     cells: pd.DataFrame
+    parts: tuple[RunFolder, ...] = ()
 
     @classmethod
     def load(cls, path: Path) -> RunFolder:

@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 
 from synthbench import statistics
+from synthbench.report import published_text
 from synthbench.report.columns import Column
 from synthbench.report.evidence import POWER, Evidence, equivalences, evidence, places
+from synthbench.report.published import published_tables
 from synthbench.report.run_folder import RunFolder
 from synthbench.report.tables import Table
 from synthbench.report.trainings import Trainings
@@ -90,6 +92,9 @@ def _table(table: Table, run: RunFolder) -> dict[str, Any]:
         "task": table.task,
         "tests_in_family": len(table.tested),
         "columns": columns,
+        "published": [
+            published_text.plain(each) for each in published_tables(run, table.dataset, table.task)
+        ],
     }
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
+from types import SimpleNamespace
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 from scipy import stats
 
 from synthbench.statistics.cases import FloatArray, spread
@@ -71,8 +74,11 @@ def mean_interval(values: FloatArray, *, level: float = 0.95, seed: int = 0) -> 
             np.mean,
             method="BCa",
             confidence_level=level,
-            n_resamples=RESAMPLES,
-            rng=np.random.default_rng(seed),
+            # The means are made here: all intervals of a report share the draws, which take longer.
+            n_resamples=0,
+            bootstrap_result=SimpleNamespace(
+                bootstrap_distribution=values[_drawn(len(values), seed, RESAMPLES)].mean(axis=1)
+            ),
         ).confidence_interval
         if np.isfinite([found.low, found.high]).all():
             return Interval(float(found.low), float(found.high), level, "BCa")
@@ -98,7 +104,7 @@ def crossed_interval(values: FloatArray, *, level: float = 0.95, seed: int = 0) 
         return Interval(float("nan"), float("nan"), level, "none")
     rng = np.random.default_rng(seed)
     of_seeds = rng.multinomial(seeds, np.full(seeds, 1 / seeds), size=RESAMPLES) / seeds
-    of_subjects = _draws(subjects, rng)
+    of_subjects = _weights(subjects, rng, RESAMPLES)
     means = np.sum((of_seeds @ values) * of_subjects, axis=1)
     low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
     return Interval(float(low), float(high), level, "percentile")
@@ -115,7 +121,7 @@ def ranking(
         level: Confidence level of the rank intervals.
         seed: Seed of the bootstrap.
     """
-    draws = _draws(values.shape[1], np.random.default_rng(seed))
+    draws = _shared_weights(values.shape[1], seed, RESAMPLES)
     means = (values if higher_is_better else -values) @ draws.T
     # Sums in another order differ in the last digits; equal methods must stay equal.
     means = np.round(means / max(float(np.abs(means).max()), np.finfo(np.float64).tiny), 12)
@@ -126,7 +132,19 @@ def ranking(
     return Ranking(best=best, low=low, high=high, level=level)
 
 
-def _draws(size: int, rng: np.random.Generator) -> FloatArray:
+@lru_cache(maxsize=1)
+def _drawn(size: int, seed: int, samples: int) -> npt.NDArray[np.int64]:
+    """The cases in each bootstrap sample, drawn as scipy does, shape (samples, size)."""
+    return np.random.default_rng(seed).integers(0, size, (samples, size))
+
+
+@lru_cache(maxsize=1)
+def _shared_weights(size: int, seed: int, samples: int) -> FloatArray:
+    """:func:`_weights` from a seed, kept: the columns of a report share them."""
+    return _weights(size, np.random.default_rng(seed), samples)
+
+
+def _weights(size: int, rng: np.random.Generator, samples: int) -> FloatArray:
     """Weights of each case in each bootstrap sample, shape (samples, size)."""
-    counts = rng.multinomial(size, np.full(size, 1 / size), size=RESAMPLES)
+    counts = rng.multinomial(size, np.full(size, 1 / size), size=samples)
     return np.asarray(counts / size, dtype=np.float64)

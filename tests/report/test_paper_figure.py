@@ -6,7 +6,7 @@ from matplotlib.image import imread
 
 from synthbench.api.errors import UsageError
 from synthbench.cli import main
-from synthbench.report import paper_figure, paper_layout
+from synthbench.report import figure_files, paper_figure, paper_layout
 from synthbench.report.comparison import load_comparison
 from synthbench.report.run_folder import RunFolder
 from synthbench.report.tables import build_tables
@@ -18,7 +18,7 @@ from tests.report.test_comparison_figure import SHAPE, predict, prepare, run_fol
 @pytest.fixture(autouse=True)
 def coarse(monkeypatch):
     """Few pixels are enough to see what is drawn."""
-    monkeypatch.setattr(paper_figure, "_DPI", 100)
+    monkeypatch.setattr(figure_files, "_DPI", 100)
 
 
 def load(folder, subject="s00", **choices):

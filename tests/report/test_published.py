@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -14,12 +15,15 @@ import yaml
 
 from synthbench.audit import Claim
 from synthbench.cli import main
-from synthbench.report import latex, markdown, tidy
+from synthbench.report import latex, markdown, published_text, tidy
+from synthbench.report.html.page import write_page
 from synthbench.report.joining import join
 from synthbench.report.published import published_tables
 from synthbench.report.run_folder import RunFolder
+from synthbench.report.stats import stats
 from synthbench.report.tables import build_tables
 from tests.report.handmade import METRICS, cell, scores_of, write_run
+from tests.report.test_html_page import HOSTILE, Page
 from tests.tiny import write_tree
 
 PHANTOM = ("core/phantom", "t1 -> t2")
@@ -133,6 +137,84 @@ def test_csv(make: Callable[..., RunFolder]) -> None:
     assert (ours["method"], ours["minus_published"], ours["published_n"]) == ("core/b", "-0.5", "3")
     assert (old["comparable"], old["not_comparable_because"]) == ("False", "another network")
     assert (dice["mean"], other["published_sd"], other["comparable"]) == ("", "", "")
+
+
+def test_stats(make: Callable[..., RunFolder]) -> None:
+    run = make()
+    (published,) = stats(build_tables(run), run)["tables"][0]["published"]
+    json.dumps(published, allow_nan=False)
+    assert (published["source"], published["task"]) == ("Doe & Roe, Table 1", "A_1 -> B")
+    assert published["remarks"] == ["Means of 3"]
+    ours, mae, dice, old, other = published["numbers"]
+    assert ours == {
+        **{"published_method": "Ours", "published_metric": "PSNR", "published_mean": 26.5},
+        **{"published_sd": 1.5, "published_n": 3, "better": "", "method": "core/b"},
+        **{"metric": "psnr", "region": "foreground", "evaluator": "core/iqa", "unit": "dB"},
+        **{"state": "ok", "n": 3, "mean": 26.0, "sd": 1.0, "difference": -0.5},
+        **{"comparable": True, "not_comparable_because": []},
+    }
+    assert (mae["difference"], mae["comparable"]) == (None, False)
+    assert mae["not_comparable_because"] == ["raw intensities"]
+    assert (dice["state"], dice["mean"], dice["comparable"]) == ("no such metric", None, None)
+    assert (old["difference"], old["comparable"]) == (1.0, False)
+    assert (other["method"], other["published_sd"]) == (None, None)
+
+
+def test_stats_of_a_run_that_repeats_no_table(make: Callable[..., RunFolder]) -> None:
+    run = make(published={})
+    assert stats(build_tables(run), run)["tables"][0]["published"] == []
+
+
+def page_of(run: RunFolder, path: Path) -> Page:
+    tables = build_tables(run)
+    write_page(run, tables, stats(tables, run), path)
+    return Page(path.read_text(encoding="utf-8"))
+
+
+def test_html_has_the_words_of_markdown(make: Callable[..., RunFolder], tmp_path: Path) -> None:
+    run = make()
+    page = page_of(run, tmp_path / "report.html")
+    (table,) = published_tables(run, *PHANTOM)
+    assert published_text.heading(table) in page.all("h3")
+    (shown,) = page.all("table", **{"class": "sortable published"})
+    assert [line for line in shown.splitlines() if line] == [
+        "".join(texts) for texts in (published_text.HEADER, *published_text.body(table))
+    ]
+    assert "Published" in page.all("nav")[0]
+    told = "".join(page.all("ul", **{"class": "caption"}))
+    assert told == "".join(published_text.caption(table))
+    assert "(1) raw intensities." in told
+    # Pairs that cannot be compared are set apart.
+    apart = [text[:5] for text in page.all("tr", **{"class": "apart"})]
+    assert apart == ["Oursb", "Oursb", "Old_n", "Other"]
+    keys = [attrs.get("data-sort") for tag, attrs, _ in page.elements if tag == "td"]
+    assert keys.count("-0.5") == keys.count("26.5") == 1
+
+
+def test_html_of_a_run_that_repeats_no_table(
+    make: Callable[..., RunFolder], tmp_path: Path
+) -> None:
+    page = page_of(make(published={}), tmp_path / "report.html")
+    assert not page.all("table", **{"class": "sortable published"})
+    assert "Published" not in page.all("nav")[0]
+
+
+def test_hostile_names_of_a_paper_are_shown_as_text(
+    make: Callable[..., RunFolder], published: Published, tmp_path: Path
+) -> None:
+    published["source"] = HOSTILE
+    published["remarks"] = [HOSTILE]
+    published["tasks"][0]["task"] = HOSTILE
+    published["rows"] = {HOSTILE: {"method": "b", "differs": [HOSTILE]}}
+    published["columns"] = {HOSTILE: published["columns"]["PSNR"]}
+    published["cells"] = [claim(HOSTILE, HOSTILE, 26.5, task=HOSTILE)]
+    page = page_of(make(), tmp_path / "report.html")
+    assert not page.all("img")
+    assert len(page.all("script", type=None)) == 1
+    assert any(HOSTILE in text for text in page.all("h3"))
+    assert sum(HOSTILE in text for text in page.all("li")) == 2
+    (row,) = page.all("tr", **{"class": "apart"})
+    assert row.count(HOSTILE) == 2
 
 
 @pytest.mark.parametrize(

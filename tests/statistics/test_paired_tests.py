@@ -1,3 +1,5 @@
+import gc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -192,3 +194,17 @@ def test_only_ranks_can_speak_against_the_mean():
     differences = np.array([1.0, 2.0, 3.0, 4.0, -40.0])
     assert statistics.wilcoxon(differences, np.zeros(5)).direction > 0
     assert statistics.paired_t(differences, np.zeros(5)).direction < 0
+
+
+def test_corrections_leave_the_garbage_collector_as_it_was():
+    raw = np.array([0.01, 0.04, 0.03])
+    before = gc.get_freeze_count()
+    adjusted = statistics.correct(raw)
+    assert gc.get_freeze_count() == before
+    gc.freeze()
+    try:
+        frozen = gc.get_freeze_count()
+        assert statistics.correct(raw).tolist() == adjusted.tolist()
+        assert gc.get_freeze_count() >= frozen > 0
+    finally:
+        gc.unfreeze()

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy import stats
 
 from synthbench import statistics
 from tests.statistics.golden import GOLDEN, MATRIX
@@ -71,3 +72,28 @@ def test_without_noise_between_seeds_the_subjects_decide():
     crossed = statistics.crossed_interval(np.stack([subjects] * 3))
     alone = statistics.mean_interval(subjects)
     assert (crossed.low, crossed.high) == pytest.approx((alone.low, alone.high), abs=0.05)
+
+
+@pytest.mark.parametrize("cases", [8, 12, 41])
+def test_intervals_are_those_of_scipy_to_the_last_digit(cases):
+    values = np.round(np.random.default_rng(cases).normal(0.2, 1, cases), 1)  # some are equal
+    for _ in range(2):  # what is kept between calls changes nothing
+        found = statistics.mean_interval(values, level=0.9, seed=3)
+        theirs = stats.bootstrap(
+            (values,),
+            np.mean,
+            confidence_level=0.9,
+            n_resamples=statistics.RESAMPLES,
+            rng=np.random.default_rng(3),
+        ).confidence_interval
+        assert (found.low, found.high) == (theirs.low, theirs.high)
+        statistics.mean_interval(values[1:], seed=3)
+
+
+def test_ranking_does_not_depend_on_what_was_ranked_before():
+    first = statistics.ranking(MATRIX, higher_is_better=True)
+    statistics.ranking(MATRIX[:, :6], higher_is_better=True)
+    statistics.ranking(MATRIX, higher_is_better=True, seed=1)
+    again = statistics.ranking(MATRIX, higher_is_better=True)
+    assert first.best.tolist() == again.best.tolist()
+    assert first.low.tolist() == again.low.tolist()

@@ -6,11 +6,12 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
+from synthbench.report import published_text
 from synthbench.report.caption import BETTER_MARK, WORSE_MARK
 from synthbench.report.progress import STATE_MARKS
+from synthbench.report.published import published_tables
 from synthbench.report.run_folder import RunFolder, of_task
 from synthbench.report.tables import Cell, Row, Table
 
@@ -182,21 +183,69 @@ def numbers(table: Table) -> dict[str, Any]:
     }
 
 
-def records(folder: Path) -> list[tuple[str, str]]:
-    """The run's own records, indented, for the end of the page."""
+def records(run: RunFolder) -> list[tuple[str, str]]:
+    """The run's own records, indented, for the end of the page; of several runs those of each."""
     found = []
-    for name in _RECORDS:
-        try:
-            content = json.loads((folder / name).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            continue  # only run.json is sure to be there, and it has been read before
-        found.append((name, json.dumps(content, indent=1, ensure_ascii=False)))
+    for part in run.parts or (run,):
+        for name in _RECORDS:
+            try:
+                content = json.loads((part.path / name).read_text(encoding="utf-8"))
+            except (OSError, ValueError):
+                continue  # only run.json is sure to be there, and it has been read before
+            shown = f"{name} of {part.name}" if run.parts else name
+            found.append((shown, json.dumps(content, indent=1, ensure_ascii=False)))
     return found
 
 
 def sortable(rows: Sequence[Sequence[str]]) -> list[list[tuple[str, str]]]:
     """Pairs of text and sort key: the number, where the text is one."""
     return [[(text, _key(text)) for text in row] for row in rows]
+
+
+@dataclass(frozen=True)
+class Published:
+    """A published table beside what was measured.
+
+    Attributes:
+        heading: Task, paper and table.
+        header: Column headings.
+        rows: Texts with what they are sorted by, and whether the pair can be compared.
+        caption: What the difference is, and why some pairs cannot be compared.
+    """
+
+    heading: str
+    header: tuple[str, ...]
+    rows: list[tuple[list[tuple[str, str]], bool]]
+    caption: list[str]
+
+
+def published(run: RunFolder, dataset: str, task: str) -> list[Published]:
+    """Published beside measured, the same numbers and words as in markdown."""
+    return [
+        Published(
+            heading=published_text.heading(table),
+            header=published_text.HEADER,
+            rows=[
+                (
+                    [
+                        *((text, _key(text)) for text in texts[:3]),
+                        (texts[3], _sort(row.cell.mean)),
+                        (texts[4], _sort(row.measured.mean)),
+                        (texts[5], _sort(row.difference)),
+                        (texts[6], _key(texts[6])),
+                    ],
+                    not (row.reasons or row.measured.state),
+                )
+                for row, texts in zip(table.rows, published_text.body(table), strict=True)
+            ],
+            caption=published_text.caption(table),
+        )
+        for table in published_tables(run, dataset, task)
+    ]
+
+
+def _sort(value: float) -> str:
+    return repr(float(value)) if math.isfinite(value) else ""
 
 
 def _key(text: str) -> str:

@@ -147,7 +147,7 @@
       const picture = new Image();
       const painted = { canvas, picture, view: Number(view) };
       picture.addEventListener("load", () => paint(painted));
-      picture.src = `data:image/webp;base64,${strips[strip][what][view]}`;
+      picture.src = `data:image/jpeg;base64,${strips[strip][what][view]}`;
       return painted;
     });
     const sliders = all("input[type=range]", subject);

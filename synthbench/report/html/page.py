@@ -73,7 +73,7 @@ def write_page(
             methods=content.methods(run),
             protocols=protocols,
             provenance=provenance(run),
-            records=content.records(run.path),
+            records=content.records(run),
             colours=COLOURS,
             error_colours=error_colours(),
         )
@@ -116,6 +116,7 @@ def _of_table(
             if (drawing := distribution(table, index))
         ],
         "numbers": content.numbers(table),
+        "published": content.published(run, table.dataset, table.task),
         "differences": content.sortable(rows),
         "differences_note": DIFFERENCES_NOTE,
         "curves": training_curves(run, table.dataset, table.task),

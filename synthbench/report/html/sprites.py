@@ -51,8 +51,9 @@ def sprite(stack: npt.NDArray[Any], *, mirrored: bool) -> Image.Image:
 
 
 def encode(sheet: Image.Image, quality: int) -> str:
-    """WebP in base64."""
-    # Method 0 is four times as fast as the default and a fifth larger.
+    """JPEG in base64."""
+    # At the same error, grey WebP is a third smaller and takes fifteen times as long: seconds a
+    # page. It is not full range either.
     buffer = io.BytesIO()
-    sheet.save(buffer, "WEBP", quality=quality, method=0)
+    sheet.save(buffer, "JPEG", quality=quality)
     return base64.b64encode(buffer.getvalue()).decode("ascii")
