@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import csv
 import json
+import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -40,7 +42,7 @@ def main(methods: int, subjects: int, shape: tuple[int, int, int]) -> None:
         names = [f"method_{number}" for number in range(methods)]
         _write_scores(folder, names, subjects)
         _write_volumes(folder, names, shape)
-        started, busy = time.perf_counter(), time.process_time()
+        begun, busy = time.perf_counter(), time.process_time()
         run = RunFolder.load(folder)
         tables = build_tables(run)
         found = stats(tables, run)
@@ -50,11 +52,16 @@ def main(methods: int, subjects: int, shape: tuple[int, int, int]) -> None:
         missing = write_page(run, tables, found, page, shown)
         written, busy = time.perf_counter(), time.process_time() - busy
         size = page.stat().st_size / 1e6
+        started = time.perf_counter()
+        command = [sys.executable, "-m", "synthbench", "report", str(folder), "--format", "html"]
+        subprocess.run(command, check=True, capture_output=True)
+        command_took = time.perf_counter() - started
     click.echo(
         f"{methods} methods, {subjects} subjects, {len(tables[0].columns)} columns, slices of "
         f"{_SHOWN} subjects of {' x '.join(map(str, shape))} voxels:\n"
-        f"tables and tests {tested - started:.1f} s, page {written - tested:.1f} s, "
-        f"{busy:.1f} s of CPU together, {size:.1f} MB"
+        f"tables and tests {tested - begun:.1f} s, page {written - tested:.1f} s, "
+        f"{busy:.1f} s of CPU together, {size:.1f} MB;\n"
+        f"`synthbench report --format html` from start to end {command_took:.1f} s"
     )
     for line in missing:
         click.echo(line)

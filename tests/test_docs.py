@@ -42,6 +42,20 @@ def test_no_hook_is_documented_that_does_not_exist() -> None:
     assert documented == set(HOOKS)
 
 
+@pytest.mark.parametrize("name", ["report", "figure"])
+def test_every_option_of_a_report_is_documented(name: str) -> None:
+    text = (ROOT / "docs" / "reports.md").read_text()
+    module = import_module(f"synthbench.cli.{name}")
+    options = {
+        option
+        for parameter in module.command.params
+        for option in parameter.opts
+        if option.startswith("--")
+    }
+    assert {"--metrics", "--out"} <= options
+    assert not [option for option in sorted(options) if not re.search(rf"`{option}\b", text)]
+
+
 @pytest.fixture
 def acme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Registry:
     """The example of docs/plugins.md, installed as it stands there."""

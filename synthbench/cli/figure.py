@@ -175,7 +175,7 @@ def _draw_ranks(
         panels = rank_intervals(table, run)
     if not panels:
         raise DataError(
-            f"run {run.name} has nothing to rank yet",
+            f"run {run.name} has nothing to rank",
             "ranks need two methods with scores of the same two subjects",
         )
     # Each metric in its first region only; without a choice, the report's first column.

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from synthbench.report import published_text
 from synthbench.report.caption import BETTER_MARK, WORSE_MARK, caption, definitions
-from synthbench.report.notes import notes, provenance
+from synthbench.report.notes import findings, provenance, remarks
 from synthbench.report.published import PublishedTable, published_tables
 from synthbench.report.run_folder import RunFolder, short_name
 from synthbench.report.tables import Cell, Row, Table
@@ -105,8 +105,11 @@ def _letter(character: str) -> str:
 
 
 def render(table: Table, run: RunFolder) -> str:
-    """Render a ``table`` environment with caption, notes and definitions, and one beside what was
-    published, if anything.
+    """Render a ``table`` environment with caption and notes, remarks and definitions below it, and
+    a table beside what was published, if anything.
+
+    Remarks and definitions are text that may break over pages: in the table they would often make
+    it longer than a page, and LaTeX cuts such a table off.
 
     Args:
         table: The table.
@@ -119,7 +122,6 @@ def render(table: Table, run: RunFolder) -> str:
     baselines = [row for row in table.rows if row.baseline]
     trained = [row for row in table.rows if not row.baseline]
     blocks = [block for block in (baselines, trained) if block]
-    below = [*notes(table, run), *definitions(table)]
     label = re.sub("[^A-Za-z0-9]+", "-", f"{short_name(table.dataset)} {table.task}")
     # In a two-column paper, a wide table spans both columns.
     environment = "table*" if len(table.columns) > _NARROW else "table"
@@ -148,11 +150,13 @@ def render(table: Table, run: RunFolder) -> str:
         " & ".join([r"$n$", *sizes]) + r" \\",
         r"\bottomrule",
         r"\end{tabular}}",
-        r"\par\smallskip",
-        r"\begin{minipage}{\linewidth}\footnotesize\raggedright",
-        *(rf"{escape(line)}\par" for line in below),
-        r"\end{minipage}",
+        *_below(findings(table, run)),
         rf"\end{{{environment}}}",
+        "",
+        "% For the text or a supplement:",
+        rf"{{\footnotesize\raggedright\noindent\textit{{On Table~\ref{{tab:{label}}}.}}",
+        *(rf"{escape(line)}\par" for line in [*remarks(table, run), *definitions(table)]),
+        "}",
     ]
     for number, each in enumerate(published_tables(run, table.dataset, table.task)):
         lines += ["", *_published(each, f"tab:{label}-published{number or ''}")]
@@ -177,11 +181,20 @@ def _published(table: PublishedTable, label: str) -> list[str]:
         *rows,
         r"\bottomrule",
         r"\end{tabular}}",
+        *_below(published_text.caption(table)),
+        r"\end{table*}",
+    ]
+
+
+def _below(notes: Sequence[str]) -> list[str]:
+    """Notes within a table, below its rows."""
+    if not notes:
+        return []
+    return [
         r"\par\smallskip",
         r"\begin{minipage}{\linewidth}\footnotesize\raggedright",
-        *(rf"{escape(line)}\par" for line in published_text.caption(table)),
+        *(rf"{escape(line)}\par" for line in notes),
         r"\end{minipage}",
-        r"\end{table*}",
     ]
 
 

@@ -20,6 +20,11 @@ _LONGEST_MESSAGE = 200
 
 def notes(table: Table, run: RunFolder) -> list[str]:
     """Say what the numbers alone would hide, the most important first."""
+    return [*findings(table, run), *remarks(table, run)]
+
+
+def findings(table: Table, run: RunFolder) -> list[str]:
+    """What the numbers of a table do and do not show: part of :func:`notes`."""
     return [
         *_progress(table),
         *_failures(table),
@@ -31,6 +36,12 @@ def notes(table: Table, run: RunFolder) -> list[str]:
         *equivalence_lines(table),
         *_against_the_mean(table),
         *_missing_values(table),
+    ]
+
+
+def remarks(table: Table, run: RunFolder) -> list[str]:
+    """How methods and the run depart from what was published: the rest of :func:`notes`."""
+    return [
         *_of_methods(table, run),
         *(str(note) for note in run.info.get("notes") or ()),
     ]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from scipy.stats import rankdata
 
-from synthbench.report.caption import join, title
+from synthbench.report.caption import count, join, title
 from synthbench.report.evidence import places
 from synthbench.report.run_folder import RunFolder
 from synthbench.report.stats import across_datasets
@@ -88,7 +88,7 @@ def ranks_over_datasets(run: RunFolder, tables: Sequence[Table]) -> list[Ranks]:
                 f"{name}: mean ranks over {found['friedman']['n']} tables ({listed}), 1 is best; "
                 f"Friedman p = {found['friedman']['p']:.2g}; critical difference {limit:.2f} "
                 f"(Nemenyi, alpha = {tables[0].alpha:g}); bars join methods that it does not "
-                "separate.",
+                f"separate.{_partial(tables)}",
             )
         )
     return panels
@@ -121,10 +121,15 @@ def rank_intervals(table: Table, run: RunFolder) -> list[Ranks]:
                 f"{column.name}: ranks by mean over {table.n(index)} held-out {noun}, "
                 f"{title(table.dataset, table.task)}, 1 is best; lines: {1 - table.alpha:.0%} "
                 f"intervals if {noun} are drawn again (bootstrap); P(best): how often the method "
-                "then has the best mean.",
+                f"then has the best mean.{_partial([table])}",
             )
         )
     return panels
+
+
+def _partial(tables: Sequence[Table]) -> str:
+    missing = sum(table.progress.total - table.progress.finished for table in tables)
+    return f" The run is not finished: {count(missing, 'cell')} yet to come." if missing else ""
 
 
 def _block(name: str) -> str:

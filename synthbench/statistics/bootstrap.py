@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from types import SimpleNamespace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -69,16 +69,16 @@ def mean_interval(values: FloatArray, *, level: float = 0.95, seed: int = 0) -> 
     if sd <= _ROUNDING * float(np.abs(values).max()):
         return Interval(mean, mean, level, "t")
     if len(values) >= _FEWEST:
+        # All intervals of a report share the draws, which take scipy longer than the rest.
+        means = values[_drawn(len(values), seed, RESAMPLES)].mean(axis=1)
+        made: Any = SimpleNamespace(bootstrap_distribution=means)
         found = stats.bootstrap(
             (values,),
             np.mean,
             method="BCa",
             confidence_level=level,
-            # The means are made here: all intervals of a report share the draws, which take longer.
             n_resamples=0,
-            bootstrap_result=SimpleNamespace(
-                bootstrap_distribution=values[_drawn(len(values), seed, RESAMPLES)].mean(axis=1)
-            ),
+            bootstrap_result=made,
         ).confidence_interval
         if np.isfinite([found.low, found.high]).all():
             return Interval(float(found.low), float(found.high), level, "BCa")

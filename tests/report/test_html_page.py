@@ -109,6 +109,15 @@ def test_summary_names_the_best_and_what_is_not_shown_to_differ(tmp_path):
     assert "PSNR ↑, foregroundx/b20.50 dB10x/a" in page.all("tr")
 
 
+def test_intervals_are_named_by_their_level(tmp_path):
+    page = Page(
+        make(tmp_path, write_run(tmp_path, scores_of(VALUES)), testing=Testing(alpha=0.1))[0]
+    )
+    named = [text for text in page.all("figcaption") if "interval" in text]
+    assert len(named) == 2
+    assert all("90 % interval" in text for text in named)
+
+
 def test_failures_keep_their_whole_message(text):
     page = Page(text)
     (failures,) = page.all("table", **{"class": "failures"})

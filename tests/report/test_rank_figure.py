@@ -12,7 +12,7 @@ from synthbench.report import figure_files, rank_figure
 from synthbench.report.ranks import rank_intervals, ranks_over_datasets
 from synthbench.report.run_folder import RunFolder
 from synthbench.report.tables import build_tables
-from tests.report.handmade import scores_of, write_run
+from tests.report.handmade import cell, scores_of, write_run
 from tests.statistics.golden import GOLDEN
 
 TEN = np.linspace(20.0, 21.0, 10)
@@ -145,6 +145,13 @@ def test_nothing_to_rank_is_said(tmp_path, capsys, values):
     assert draw(of_one_task(tmp_path, values), tmp_path) == 6
     assert "nothing to rank" in capsys.readouterr().err
     assert not (tmp_path / "ranks.png").exists()
+
+
+def test_a_run_in_progress_says_so(tmp_path, capsys):
+    cells = [*(cell(method) for method in VALUES), cell("x/late", "pending")]
+    folder = write_run(tmp_path, scores_of(VALUES), cells)
+    assert draw(folder, tmp_path) == 0
+    assert "The run is not finished: 1 cell yet to come." in capsys.readouterr().out
 
 
 def test_equal_methods_share_their_rank(tmp_path):

@@ -106,6 +106,25 @@ def test_latex_gets_no_letter_that_it_does_not_know(text, expected):
     assert latex.escape(text) == expected
 
 
+def compile_table(folder, table, run, *options):
+    """Compile a paper of one table; returns what LaTeX printed."""
+    (folder / "table.tex").write_text(latex.render(table, run), encoding="utf-8")
+    (folder / "paper.tex").write_text(
+        f"\\documentclass[{','.join(options)}]{{article}}\n\\usepackage{{booktabs,graphicx}}\n"
+        "\\begin{document}\n\\input{table}\n\\end{document}\n"
+    )
+    done = subprocess.run(
+        ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "-no-shell-escape", "paper"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stdout[-2000:]
+    return done.stdout
+
+
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
 def test_latex_compiles_with_hostile_names(tmp_path):
     values = [20.0, 21.0, 22.5, 23.0, 24.0, 25.0, 26.0, 27.5]
@@ -121,19 +140,21 @@ def test_latex_compiles_with_hostile_names(tmp_path):
         command=HOSTILE[1],
         baselines=names[:1],
     )
-    (tmp_path / "table.tex").write_text(latex.render(table, run), encoding="utf-8")
-    (tmp_path / "paper.tex").write_text(
-        "\\documentclass{article}\n\\usepackage{booktabs,graphicx}\n"
-        "\\begin{document}\n\\input{table}\n\\end{document}\n"
-    )
-    done = subprocess.run(
-        ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "-no-shell-escape", "paper"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        errors="replace",
-        timeout=60,
-    )
-    assert done.returncode == 0, done.stdout[-2000:]
-    assert "Output written on paper.pdf (1 page" in done.stdout
+    assert "Output written on paper.pdf (1 page" in compile_table(tmp_path, table, run)
     assert "Missing character" not in (tmp_path / "paper.log").read_text(errors="replace")
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
+def test_latex_cuts_nothing_off_where_methods_have_much_to_say(tmp_path):
+    names = [f"x/{number}" for number in range(14)]
+    rows = scores_of({n: np.arange(20.0, 24.0) + i for i, n in enumerate(names)})
+    remark = "trains narrower networks on patches, at another rate than the paper; " * 4
+    run, table = load(tmp_path, rows, methods={n: {"notes": remark} for n in names})
+    printed = compile_table(tmp_path, table, run, "twocolumn")
+    assert "Float too large" not in printed
+    assert "Overfull" not in printed
+    text = latex.render(table, run)
+    inside, _, below = text.partition(r"\end{table}")
+    assert "Cannot reach significance" in inside
+    assert remark.strip(" ;") not in inside
+    assert below.count(remark.strip(" ;")) == 14

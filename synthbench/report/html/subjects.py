@@ -25,7 +25,7 @@ from synthbench.report.tables import Table
 #: What all pictures of a page may take: pixels bound the time, bytes (in base64) the size.
 PIXELS, BYTES = 48_000_000, 20_000_000
 _FEWEST_SLICES = 3
-_QUALITIES = (92, 80, 60, 30, 5)
+_QUALITIES = (88, 75, 50, 25, 5)
 
 
 @dataclass(frozen=True)
