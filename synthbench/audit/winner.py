@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from scipy import stats
-
 from synthbench.audit.findings import Finding, Severity
 from synthbench.audit.table import Claim, by_column
 
@@ -28,6 +26,9 @@ def probability_not_better(winner: Claim, rival: Claim, correlation: float) -> f
         rival: Needs a standard deviation.
         correlation: Between the two methods' scores over subjects, in [-1, 1].
     """
+    # All of scipy.stats would take longer to import than a whole audit takes.
+    from scipy.special import stdtr
+
     assert winner.sd is not None
     assert rival.sd is not None
     assert winner.n is not None
@@ -36,7 +37,7 @@ def probability_not_better(winner: Claim, rival: Claim, correlation: float) -> f
     variance = winner.sd**2 + rival.sd**2 - 2 * correlation * winner.sd * rival.sd
     if variance <= 0:
         return 0.5 if gain == 0 else float(gain < 0)
-    return float(stats.t.cdf(-math.sqrt(winner.n / variance) * gain, winner.n - 1))
+    return float(stdtr(winner.n - 1, -math.sqrt(winner.n / variance) * gain))
 
 
 def check_winners(claims: Sequence[Claim]) -> list[Finding]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -37,6 +38,7 @@ def hardware() -> dict[str, Any]:
     }
 
 
+@cache
 def gpus() -> list[tuple[str, str]]:
     """UUID and name of every NVIDIA GPU, asked of the driver so that torch stays unimported."""
     try:

@@ -16,7 +16,6 @@ import psutil
 
 from synthbench.api import DataError
 from synthbench.execution.environment import gpus
-from synthbench.execution.worker import run_job
 from synthbench.registry import Registry
 from synthbench.store.atomic import read_json
 from synthbench.volumes.parallel import cores
@@ -79,6 +78,9 @@ class InlineExecutor:
 
     def submit(self, folder: Path, report: Report) -> Handle:
         """Run the job to its end."""
+        # Brings in torch, which the process of a run with workers does without.
+        from synthbench.execution.worker import run_job
+
         return _Finished(run_job(folder, self._store, self._registry, report))
 
 

@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from synthbench.api import Batch, Case, Recipe
+from synthbench.api import Case, Recipe
 from synthbench.execution.cells import Cell, PrepJob
 from synthbench.execution.environment import versions
 from synthbench.execution.memory import forget_peaks, peaks
@@ -19,6 +19,9 @@ from synthbench.registry.recipes import with_changes
 from synthbench.store.atomic import read_json, write_atomic, write_json
 from synthbench.volumes.intensity import Bounds
 from synthbench.volumes.prepared import Prepared
+
+if TYPE_CHECKING:
+    from synthbench.api import Batch
 
 Report = Callable[[Mapping[str, Any]], None]
 
