@@ -79,9 +79,8 @@ def _problems(checks: Sequence[SubjectCheck], tasks: Sequence[Task]) -> list[str
         )
     patients = {check.patient for check in checks if check.usable}
     if len(patients) < 2:
-        problems.append(
-            f"{len(patients)} usable patients are too few: one must train, another be tested"
-        )
+        usable = f"{len(patients)} usable patient{'' if len(patients) == 1 else 's'}"
+        problems.append(f"{usable}: too few, one must train and another be tested")
     elif tasks and not any(len(_patients_of(task, checks)) > 1 for task in tasks):
         problems.append("no usual task of this dataset has volumes of two patients or more")
     return problems

@@ -75,9 +75,10 @@ def command(
         )
     _tell(export, opened.id, target.name)
     there = f" ({found} were there already)" if found else ""
+    count = "1 subject" if len(export.names) == 1 else f"{len(export.names)} subjects"
     click.echo(
-        f"{len(export.names)} subjects of {opened.id} are in {folder} in the layout of "
-        f"{target.name}: {len(export)} files{there}"
+        f"{count} of {opened.id} in {folder} in the layout of {target.name}: "
+        f"{len(export)} files{there}"
     )
     try:
         listed = {modality for s in reader.subjects(folder) for modality in s.volumes}
@@ -145,4 +146,4 @@ def _next(layout: Entry, folder: Path, modalities: set[str]) -> str:
     elif not possible and len(modalities) > 1:
         source, target = sorted(modalities)[:2]
         words += ["--source", source, "--target", target]
-    return shlex.join(words)
+    return shlex.join([*words, "--preset", "smoke"])

@@ -37,8 +37,6 @@ def command(suite_file: Path | None, output: Path | None, jobs: int | None, **op
     registry = load_registry()
     tasks = plan_tasks(registry, suite, store)
     for task in tasks:
-        for subject, why in task.left_out.items():
-            click.echo(f"left out of {task.task}: {subject}: {why}")
         for note in task.notes:
             click.echo(f"note: {note}")
     for name, job in {name: job for task in tasks for name, job in task.jobs.items()}.items():

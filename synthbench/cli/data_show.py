@@ -27,7 +27,7 @@ _DEFAULT, _MOST = 4, 100
     "--subjects",
     default=str(_DEFAULT),
     show_default=True,
-    help="How many, or their ids separated by commas.",
+    help="How many, from all over the list, or their ids separated by commas.",
 )
 @click.option(
     "--to",
@@ -82,7 +82,9 @@ def _choose(subjects: Sequence[Subject], text: str) -> list[Subject]:
 
     by_id = {subject.id: subject for subject in subjects}
     if text.isdigit() and text not in by_id:
-        chosen = list(subjects[: int(text)])
+        # From all over the list, which sites, tasks or patients often are in the order of.
+        count = min(int(text), len(subjects))
+        chosen = [subjects[len(subjects) * n // count] for n in range(count)]
     else:
         names = [part.strip() for part in text.split(",") if part.strip()]
         for name in names:

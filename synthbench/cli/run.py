@@ -167,8 +167,6 @@ def _show_plan(plan: Plan, run: RunWriter) -> None:
         else:
             state = "new"
         click.echo(f"  {cell.label:60s}  {len(cell.train)} train, {len(cell.test)} test  {state}")
-    for each in plan.left_out:
-        click.echo(f"left out of {each['task']}: {each['subject']}: {each['reason']}")
     for note in plan.notes:
         click.echo(f"note: {note}")
 

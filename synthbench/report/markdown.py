@@ -16,7 +16,7 @@ from synthbench.report.run_folder import RunFolder
 from synthbench.report.stats import across_datasets
 from synthbench.report.tables import Cell, Table
 
-_SPECIAL = re.compile(r"([\\`*|<>\[\]~$])")
+_SPECIAL = re.compile(r"([\\`*|<\[\]~$]|^>)")
 # An underscore inside a word is literal in GitHub's markdown; only the others need a backslash.
 _LONE_UNDERSCORE = re.compile(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 _ENTITY = re.compile(r"&(?=#?\w+;)")

@@ -19,8 +19,8 @@ from synthbench.store.atomic import write_atomic
 # Inches.
 _COLUMN, _GAP, _EDGE, _HEAD, _TITLE, _FOOT = 1.9, 0.05, 0.12, 0.42, 0.24, 0.42
 _WINDOW_LINE = 0.14
-#: A row's title needs this much, however few columns there are.
-_NARROWEST = 4.2
+#: Two columns: a row's title needs this much, however few there are.
+_NARROWEST = 2 * (_EDGE + _COLUMN) + _GAP
 #: HU: fat, fluid, muscle and the edges of bone differ; in all that CT can hold they are one grey.
 _SOFT_TISSUE = (-200.0, 300.0)
 #: Height of a row that has no picture, as a part of its width.

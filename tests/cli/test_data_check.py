@@ -106,7 +106,7 @@ def test_one_patient_is_too_few(data: Path) -> None:
         (data / subject).rmdir()
     result = _check(data)
     assert result.exit_code == 6
-    assert "1 usable patients are too few" in result.stdout
+    assert "1 usable patient: too few" in result.stdout
 
 
 def test_no_usual_task_can_run(data: Path) -> None:

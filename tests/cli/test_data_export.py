@@ -68,7 +68,7 @@ def test_it_says_what_has_no_place_and_what_to_try(exported: tuple[Path, Result]
     assert "cbct: the layout of brats has no place" in lines
     assert not any(line.startswith(("t1:", "label:")) for line in lines)
     assert "2 subjects of core/phantom" in result.stdout and "12 files" in result.stdout
-    assert lines[-1] == f"try: synthbench run --dataset brats --data-root {folder}"
+    assert lines[-1] == f"try: synthbench run --dataset brats --data-root {folder} --preset smoke"
     record = json.loads((folder / "export.json").read_text())
     assert record["subjects"] == {
         "BraTS2021_00000": "phantom-000",
@@ -83,7 +83,7 @@ def test_a_pelvis_in_the_layout_of_folder_keeps_whole_hounsfield_units(tmp_path:
         *("--dataset-set", "spacing=8", "--dataset-set", "region=pelvis"),
     )
     assert result.exit_code == 0, result.output
-    assert result.stdout.endswith("--source cbct --target ct\n")
+    assert result.stdout.endswith("--source cbct --target ct --preset smoke\n")
     (copy,) = Folder().subjects(tmp_path / "out")
     original = Phantom(region="pelvis", spacing=8).subjects(None)[0]
     assert sorted(copy.volumes) == ["cbct", "ct"]

@@ -93,10 +93,10 @@ def test_bad_subjects_are_left_out_on_request(root: Path) -> None:
     (root / "s1" / "s1_t2.nii.gz").write_bytes(b"broken")
     result = _prepare(root, "--leave-out-bad")
     assert result.exit_code == 0, result.output
-    assert "left out of t1 -> t2: s1: t2 of subject s1" in result.stdout
+    assert "t1 -> t2: left out: 1 subject cannot be used: s1: t2 of subject s1" in result.stdout
     assert "3 subjects, prepared in" in result.stdout
     planned = _run(root, "--leave-out-bad", "--dry-run")
-    assert "left out of t1 -> t2: s1:" in planned.stdout
+    assert "t1 -> t2: left out: 1 subject cannot be used: s1:" in planned.stdout
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from matplotlib.image import imread
 
 from synthbench.api import Intensity, Subject, UsageError
 from synthbench.cli.data import command
+from synthbench.cli.data_show import _choose
 from synthbench.report.montage import load_montage
 from synthbench.report.montage_figure import _label_colours, _shared_window
 
@@ -70,6 +71,12 @@ def test_a_broken_file_is_named_and_the_figure_is_there(data: Path) -> None:
     image = imread(data.parent / "out" / "montage.png")
     pink = np.all(np.isclose(image[..., :3], np.array([255, 228, 225]) / 255, atol=0.01), -1)
     assert pink.sum() > 5000
+
+
+def test_so_many_subjects_come_from_all_over_the_list() -> None:
+    listed = [Subject(f"s{number}", {}) for number in range(9)]
+    assert [subject.id for subject in _choose(listed, "4")] == ["s0", "s2", "s4", "s6"]
+    assert _choose(listed, "12") == listed
 
 
 def test_chosen_subjects_of_a_generated_dataset(tmp_path: Path) -> None:

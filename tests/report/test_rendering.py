@@ -123,7 +123,8 @@ def test_latex_escapes_every_name(tmp_path):
     [
         ("pix2pix_resunet", "pix2pix_resunet"),
         ("_private_", r"\_private\_"),
-        ("a|b*c<d>`e`[f]", r"a\|b\*c\<d\>\`e\`\[f\]"),
+        ("a|b*c<d>`e`[f]", r"a\|b\*c\<d>\`e\`\[f\]"),
+        ("> 3 T, t1 -> t2", r"\> 3 T, t1 -> t2"),
         ("a &lt; b & c", "a &amp;lt; b & c"),
         ("two\nlines", "two lines"),
         ("~~$x$~~\\", r"\~\~\$x\$\~\~\\"),
