@@ -87,7 +87,7 @@ def test_failed_cells_keep_row_and_reason_in_every_format(tmp_path):
     assert f"x/big: 1 of 1 cell OOM: {message}." in notes(table, run)
     text = markdown.render(table, run)
     assert "OOM" in text
-    assert r"50% \<wasted\>" in text
+    assert r"50% \<wasted>" in text
     text = latex.render(table, run)
     assert r"x/big & OOM \\" in text
     assert r"memory \& 50\% \textless{}wasted\textgreater{}" in text
