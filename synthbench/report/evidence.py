@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -117,7 +118,7 @@ def equivalences(table: Table) -> list[tuple[int, Row, Row, Equivalence, float]]
 
 def subjects_line(table: Table) -> list[str]:
     """Say how many subjects the inconclusive differences of the first column would take."""
-    needs: dict[str, str] = {}
+    needs: dict[float, list[str]] = {}
     first = None
     for index, row, _, a, b in _pairs(table):
         first = index if first is None else first
@@ -126,10 +127,13 @@ def subjects_line(table: Table) -> list[str]:
         if index != first or cell.p_adjusted <= table.alpha or not np.isfinite(effects.d_z):
             continue
         needed = _needed(table, effects)
-        needs[row.label] = "more than 100 000" if needed is None else f"about {needed}"
+        needs.setdefault(math.inf if needed is None else needed, []).append(row.label)
     if first is None or not needs:
         return []
-    listed = join([f"{number} for {label}" for label, number in needs.items()])
+    listed = "; ".join(
+        f"{'more than 100 000' if number == math.inf else f'about {number}'} for {join(labels)}"
+        for number, labels in sorted(needs.items())
+    )
     return [
         f"Subjects that differences as large as the observed ones in {table.columns[first].name} "
         f"would need (power {POWER:.0%}): {listed}."

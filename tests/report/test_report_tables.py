@@ -1,4 +1,5 @@
 import math
+import re
 
 import numpy as np
 import pytest
@@ -188,6 +189,14 @@ def test_too_few_subjects_are_said_aloud(tmp_path):
     assert note.startswith("Cannot reach significance with n = 3: the smallest possible p is 0.25")
     assert "at least 6 subjects" in note
     assert power.endswith("in PSNR (foreground) would need (power 80%): about 6 for x/b.")
+
+
+def test_subjects_that_several_differences_would_need_are_said_once(tmp_path):
+    values = {"x/a": [20.0, 21.0, 22.0], "x/b": [19.0, 20.1, 21.9], "x/c": [18.5, 20.0, 20.9]}
+    values["x/d"] = values["x/c"]
+    run, table = load(tmp_path, scores_of(values))
+    (line,) = [note for note in notes(table, run) if "would need" in note]
+    assert re.search(r": about \d+ for x/b; about \d+ for x/c and x/d\.$", line)
 
 
 def test_a_lost_duel_with_a_baseline_is_said_aloud(tmp_path):
