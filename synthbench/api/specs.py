@@ -196,12 +196,15 @@ class EvaluatorSpec(ComponentSpec):
             and, beside it, evaluators without one.
         masks: Whether it compares segmentations (``Case.segmented`` with ``Case.regions``) instead
             of images: ``synthbench segment`` uses it then, and a run never does.
+        regions: What regions are that it derives itself, by name, as tables define them (e.g.
+            ``{"bone": "voxels of the real target from 250 HU on"}``).
     """
 
     metrics: tuple[Metric, ...] = ()
     default: bool = False
     protocol: str = ""
     masks: bool = False
+    regions: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 if TYPE_CHECKING:
-    from synthbench.api.specs import DatasetSpec, EvaluatorSpec, MethodSpec
+    from synthbench.api.specs import DatasetSpec, EvaluatorSpec, MethodSpec, SegmenterSpec
     from synthbench.registry import Entry, PluginStatus, Registry
 
 _KINDS = (
@@ -72,7 +72,13 @@ def _found(registry: Registry, name: str, kinds: tuple[str, ...], *, give_up: bo
 
 
 def _component(entry: Entry) -> Iterator[str]:
-    from synthbench.api.specs import ComponentSpec, DatasetSpec, EvaluatorSpec, MethodSpec
+    from synthbench.api.specs import (
+        ComponentSpec,
+        DatasetSpec,
+        EvaluatorSpec,
+        MethodSpec,
+        SegmenterSpec,
+    )
 
     spec = entry.spec
     yield f"{entry.id}  ({entry.kind.removesuffix('s').replace('losse', 'loss')})"
@@ -90,9 +96,11 @@ def _component(entry: Entry) -> Iterator[str]:
         yield from _method(spec)
     elif isinstance(spec, DatasetSpec):
         yield from _dataset(spec)
-        yield from _reader_parameters(entry)
+        yield from _parameters(entry, "--dataset-set")
     elif isinstance(spec, EvaluatorSpec):
         yield from _evaluator(spec)
+    elif isinstance(spec, SegmenterSpec):
+        yield from _segmenter(entry, spec)
     else:
         yield from _declared(spec)
 
@@ -159,12 +167,25 @@ def _dataset(spec: DatasetSpec) -> Iterator[str]:
     if spec.needs_root or not models:
         models["any other"] = spec.default_intensity
     yield _yaml({name: _given(plain(model)) for name, model in models.items()})
+    yield from _presets(spec)
+
+
+def _presets(spec: DatasetSpec | SegmenterSpec) -> Iterator[str]:
+    from synthbench.registry.plain import plain
+
     for preset, params in spec.presets.items():
         yield f"  preset {preset} sets:"
         yield _yaml(plain(params))
 
 
-def _reader_parameters(entry: Entry) -> Iterator[str]:
+def _segmenter(entry: Entry, spec: SegmenterSpec) -> Iterator[str]:
+    yield _line("used by", f"synthbench segment --segmenter {entry.name}")
+    yield from _presets(spec)
+    yield from _parameters(entry, "--set")
+
+
+def _parameters(entry: Entry, option: str) -> Iterator[str]:
+    """Show what its class can be built with."""
     from synthbench.api.errors import PluginError
     from synthbench.registry.dataset_page import parameters
 
@@ -173,7 +194,7 @@ def _reader_parameters(entry: Entry) -> Iterator[str]:
     except PluginError as error:
         yield _line("parameters", f"unknown: {error.message}")
         return
-    yield _line("parameters", "--dataset-set NAME=VALUE" if found else "none")
+    yield _line("parameters", f"{option} NAME=VALUE" if found else "none")
     for each in found:
         default = "none" if each.default is None else each.default
         text = str(default).lower() if isinstance(default, bool) else default
@@ -181,16 +202,31 @@ def _reader_parameters(entry: Entry) -> Iterator[str]:
 
 
 def _evaluator(spec: EvaluatorSpec) -> Iterator[str]:
-    yield _line("used by default", "yes" if spec.default else "no, name it in --evaluators")
+    if spec.protocol:
+        yield _line("protocol", f"{spec.protocol}, version {spec.code_version}")
+    yield _line("used by", _users(spec))
+    for name, what in spec.regions.items():
+        yield _line(f"region {name}", what)
     for metric in spec.metrics:
         facts = [f"{metric.better} is better", f"version {metric.version}"]
         if metric.unit:
-            facts.append(f"unit: {metric.unit}")
+            unit = "the target's, if it has one" if metric.unit == "target" else metric.unit
+            facts.append(f"unit: {unit}")
         if metric.data_range:
             facts.append(f"data range: {metric.data_range}")
         yield f"  {metric.label} ({metric.name}): {'; '.join(facts)}"
         if metric.definition:
             yield f"      {metric.definition}"
+
+
+def _users(spec: EvaluatorSpec) -> str:
+    """Which commands use an evaluator."""
+    if spec.masks:
+        return "synthbench segment" if spec.default else "nothing"
+    if spec.default:
+        return "every run, unless --evaluators names others"
+    also = f"; evaluate --protocol {spec.protocol}" if spec.protocol else ""
+    return f"run --evaluators {spec.name}{also}"
 
 
 def _plugin(status: PluginStatus, registry: Registry) -> Iterator[str]:

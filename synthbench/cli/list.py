@@ -41,6 +41,11 @@ def _kind_of_method(row: Row) -> str:
     return "baseline" if row["baseline"] else ""
 
 
+def _used_by_default(row: Row) -> str:
+    """An evaluator of masks is of no use to a run."""
+    return "" if not row["default"] else "segment" if row["masks"] else "run"
+
+
 _COLUMNS: dict[str, tuple[_Column, ...]] = {
     "methods": (("", _kind_of_method),),
     "translators": (("sources", lambda row: f"{row['max_sources'] or 'any'}"),),
@@ -62,7 +67,7 @@ _COLUMNS: dict[str, tuple[_Column, ...]] = {
             "metrics",
             lambda row: _names([m["label"] + _ARROWS[m["better"]] for m in row["metrics"]]),
         ),
-        ("default", _yes("default")),
+        ("default", _used_by_default),
     ),
     "segmenters": (("presets", lambda row: _names([*row["presets"]])),),
 }

@@ -15,6 +15,7 @@ _STAGES = {
     "prep": "preparing",
     "train": "training",
     "predict": "translating",
+    "fit": "training the segmenter",
     "segment": "segmenting",
     "score": "scoring",
 }
@@ -62,9 +63,11 @@ class ProgressPrinter:
     def tick(self, label: str, progress: Mapping[str, Any]) -> None:
         """Show how far one job is."""
         stage = _STAGES.get(progress["stage"], progress["stage"])
-        detail = f"{stage} {progress['step']}" + (
-            f"/{progress['steps']}" if progress.get("steps") else ""
-        )
+        if "step" in progress:
+            detail = f"{stage} {progress['step']}"
+            detail += f"/{progress['steps']}" if progress.get("steps") else ""
+        else:
+            detail = f"{stage} {progress['fraction']:.0%}"
         if progress.get("loss") is not None:
             detail += f"  loss {progress['loss']:.4g}"
         if not self._bars.disable:

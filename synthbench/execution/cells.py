@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
-from synthbench.api import Intensity
+from synthbench.api import DataError, Intensity
 from synthbench.store.atomic import read_json, write_json
 from synthbench.store.stage import StageFolder
 
+_REPEAT = "repeat the command that made the run: it computes again only what is outdated"
 #: How a cell ended; only ``done`` counts as a result.
 State = Literal["done", "failed", "oom", "timeout", "killed", "interrupted", "blocked"]
 
@@ -131,6 +133,9 @@ class Cell:
         )
 
 
+_Job = TypeVar("_Job", Cell, PrepJob)
+
+
 def write_job(path: Path, job: Cell | PrepJob) -> None:
     """Write a cell or prep job for a worker."""
     write_json(path, asdict(job))
@@ -144,13 +149,41 @@ def _tuples(data: dict[str, Any], *names: str) -> dict[str, Any]:
 
 
 def read_cell(folder: Path) -> Cell:
-    """Read a cell from its folder in a run."""
-    data = _tuples(read_json(folder / "cell.json"), "components", "train", "test", "blocked")
-    if data["outside"] is not None:
+    """Read a cell from its folder in a run.
+
+    Raises:
+        DataError: If it is not there, or was written by a version that knew other fields.
+    """
+    data = _fields(folder / "cell.json", "components", "train", "test", "blocked")
+    # Runs older than `synthbench evaluate` do not say where predictions come from: trained here.
+    if data.get("outside") is not None:
         data["outside"] = Outside(**_tuples(data["outside"], "values"))
-    return Cell(**data)
+    return _made(Cell, data, folder / "cell.json")
 
 
 def read_prep(path: Path) -> PrepJob:
-    """Read a prep job."""
-    return PrepJob(**_tuples(read_json(path), "source", "subjects", "spacing"))
+    """Read a prep job.
+
+    Raises:
+        DataError: As :func:`read_cell`.
+    """
+    return _made(PrepJob, _fields(path, "source", "subjects", "spacing"), path)
+
+
+def _fields(path: Path, *tuples: str) -> dict[str, Any]:
+    data = read_json(path)
+    if not isinstance(data, dict):
+        raise DataError(f"{path} is missing or empty", _REPEAT)
+    return _tuples(data, *tuples)
+
+
+def _made(kind: type[_Job], data: Mapping[str, Any], path: Path) -> _Job:
+    known = {each.name for each in fields(kind)}
+    needed = {f.name for f in fields(kind) if f.default is MISSING and f.default_factory is MISSING}
+    if wrong := sorted((needed - data.keys()) | (data.keys() - known)):
+        raise DataError(
+            f"{path} was written by another version of synthbench, whose fields are others: "
+            f"{', '.join(wrong)}",
+            _REPEAT,
+        )
+    return kind(**data)

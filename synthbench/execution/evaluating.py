@@ -122,8 +122,9 @@ class _Evaluation(Planner):
             others = match(each.folder, tested, task.task.target).others
             if others:
                 self.plan.notes.append(
-                    f"{task.dataset}, {task.task}: {each.method}: {len(others)} files or folders "
-                    f"belong to no subject that is tested: {few(others, _MOST_NAMED)}"
+                    f"{task.dataset}, {task.task}: {each.method}: "
+                    f"{len(others)} of the folder's files and folders belong to no subject that is "
+                    f"tested: {few(others, _MOST_NAMED)}"
                 )
 
     def cell(

@@ -177,6 +177,7 @@ def _describe(plan: Plan, registry: Registry) -> dict[str, Any]:
                 "evaluator": name,
                 "protocol": spec.protocol,
                 "protocol_version": spec.code_version,
+                "regions": dict(spec.regions),
                 **{
                     field: getattr(metric, field)
                     for field in (

@@ -20,12 +20,12 @@ _DIST = "synthbench"
 
 @dataclass(frozen=True)
 class Parameter:
-    """A parameter of a dataset reader.
+    """A parameter of a component.
 
     Attributes:
         name: As in ``--dataset-set NAME=VALUE``.
         default: Its default value.
-        meaning: What the reader's docstring says of it, ``""`` where it says nothing.
+        meaning: What the class's docstring says of it, ``""`` where it says nothing.
     """
 
     name: str
@@ -33,12 +33,17 @@ class Parameter:
     meaning: str
 
 
-def parameters(reader: type) -> list[Parameter]:
-    """The parameters of a dataset reader, in the order of its signature."""
-    _, meanings = _docstring(reader)
+def parameters(component: type) -> list[Parameter]:
+    """The parameters that a user may give to a component, in the order of its signature.
+
+    Args:
+        component: A class; what it is always built with has no default there.
+    """
+    _, meanings = _docstring(component)
     return [
         Parameter(name, parameter.default, meanings.get(name, ""))
-        for name, parameter in inspect.signature(reader).parameters.items()
+        for name, parameter in inspect.signature(component).parameters.items()
+        if parameter.default is not inspect.Parameter.empty
     ]
 
 

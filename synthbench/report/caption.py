@@ -49,9 +49,11 @@ def definitions(table: Table) -> list[str]:
         )
     regions = dict.fromkeys(column.region for column in table.columns)
     for region in regions:
-        name = next(column.region_name for column in table.columns if column.region == region)
-        what = _REGIONS.get(region, "a region of the dataset's label map")
-        lines[f"region {region}"] = f"{name.capitalize()}: {what}."
+        mine = [column for column in table.columns if column.region == region]
+        derived = next((c.region_definition for c in mine if c.region_definition), "")
+        what = derived or _REGIONS.get(region, "as the dataset's labels, or the evaluator, name it")
+        name = mine[0].region_name
+        lines[f"region {region}"] = f"{name[:1].upper()}{name[1:]}: {what}."
     return list(lines.values())
 
 

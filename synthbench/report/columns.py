@@ -38,6 +38,7 @@ class Column:
         decimals: Digits after the point.
         data_range: Where the dynamic range comes from, in words.
         definition: Formula in one line.
+        region_definition: Which voxels the region has, where the evaluator says so.
     """
 
     metric: str
@@ -50,6 +51,7 @@ class Column:
     decimals: int
     data_range: str
     definition: str
+    region_definition: str = ""
 
     @property
     def region_name(self) -> str:
@@ -195,6 +197,7 @@ def _column(info: Mapping[str, Any], scores: pd.DataFrame, metric: str, region: 
         decimals=decimals,
         data_range=str(info.get("data_range") or ""),
         definition=str(info.get("definition") or ""),
+        region_definition=str((info.get("regions") or {}).get(region) or ""),
     )
 
 

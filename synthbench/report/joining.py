@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from synthbench.api.errors import DataError
@@ -17,6 +18,8 @@ from synthbench.store.atomic import read_json
 _FOLDERS = ("train_dir", "predict_dir", "prep_dir")
 #: Subjects that a message names.
 _NAMED = 3
+#: What tells one score from another.
+_SCORE = ("dataset", "task", "method", "fold", "seed", "subject", "region", "evaluator", "metric")
 #: What makes two metrics of one name the same.
 _DEFINITION = ("evaluator", "version", "protocol", "protocol_version", "definition")
 
@@ -24,8 +27,9 @@ _DEFINITION = ("evaluator", "version", "protocol", "protocol_version", "definiti
 def join(runs: Sequence[RunFolder]) -> RunFolder:
     """Put the methods of several runs beside each other.
 
-    A method that two runs share is kept once where both have the very same predictions; otherwise
-    the later one's name says which run it is of.
+    A method that two runs share is kept once where both have the very same predictions, with the
+    scores of both; otherwise the later one's name says which run it is of. So is a bound, by its
+    scores.
 
     Args:
         runs: At least one.
@@ -50,17 +54,17 @@ def join(runs: Sequence[RunFolder]) -> RunFolder:
             if column in own:
                 own[column] = [_absolute(run, folder) for folder in own[column]]
         names, same = _names(run, own, cells)
+        names |= _other_bounds(run, scores)
         for method, about in run.methods.items():
-            if method not in same:
+            if names.get(method, method) not in methods:
                 label = run.label(method)
                 renamed = names.get(method, method) != method
                 methods[names.get(method, method)] = {
                     **about,
                     "label": f"{label} ({run.name})" if renamed else label,
                 }
-        for table, found in ((own, cells), (run.scores, scores)):
-            kept = table[~table["method"].isin(same)]
-            found.append(kept.assign(method=[names.get(m, m) for m in kept["method"]]))
+        cells.append(_renamed(own[~own["method"].isin(same)], names))
+        scores.append(_renamed(run.scores, names))
     info = {
         **runs[0].info,
         "name": " + ".join(run.name for run in runs),
@@ -68,6 +72,7 @@ def join(runs: Sequence[RunFolder]) -> RunFolder:
         "methods": methods,
         "metrics": _metrics(runs),
         "patients": _patients(runs),
+        "segmentations": _segmentations(runs),
         **_presets(runs),
         "published": _published(runs),
     }
@@ -75,9 +80,13 @@ def join(runs: Sequence[RunFolder]) -> RunFolder:
         runs[0],
         info=info,
         cells=pd.concat(cells, ignore_index=True),
-        scores=pd.concat(scores, ignore_index=True),
+        scores=pd.concat(scores, ignore_index=True).drop_duplicates([*_SCORE], ignore_index=True),
         parts=tuple(runs),
     )
+
+
+def _renamed(table: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
+    return table.assign(method=[names.get(method, method) for method in table["method"]])
 
 
 def _absolute(run: RunFolder, folder: str) -> str:
@@ -101,6 +110,19 @@ def _names(
     return names, same
 
 
+def _other_bounds(run: RunFolder, earlier: Sequence[pd.DataFrame]) -> dict[str, str]:
+    """New names of bounds that earlier runs have too, but with other scores of the same."""
+    names: dict[str, str] = {}
+    for bound in dict.fromkeys(run.scores["method"]):
+        mine = run.scores[run.scores["method"] == bound]
+        for table in earlier if run.bound(bound) else ():
+            both = mine.merge(table, on=[*_SCORE], suffixes=("", "_other"))
+            values = both["value"], both["value_other"]
+            if not np.allclose(*values, rtol=1e-9, atol=0, equal_nan=True):
+                names[bound] = f"{bound}@{run.name}"
+    return names
+
+
 def _metrics(runs: Sequence[RunFolder]) -> dict[str, Mapping[str, Any]]:
     metrics: dict[str, Mapping[str, Any]] = {}
     known: dict[tuple[str, str], tuple[str, Mapping[str, Any]]] = {}
@@ -122,6 +144,14 @@ def _metrics(runs: Sequence[RunFolder]) -> dict[str, Mapping[str, Any]]:
                 "name": name,
             }
     return metrics
+
+
+def _segmentations(runs: Sequence[RunFolder]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for run in runs:
+        for tag, notes in (run.info.get("segmentations") or {}).items():
+            found[tag] = list(dict.fromkeys([*found.get(tag, ()), *notes]))
+    return found
 
 
 def _patients(runs: Sequence[RunFolder]) -> dict[str, dict[str, str]]:

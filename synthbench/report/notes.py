@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,9 @@ from synthbench.report.run_folder import RunFolder
 from synthbench.report.tables import Row, Table
 from synthbench.report.trainings import Trainings
 
-_LONGEST_MESSAGE = 200
+_LONGEST_MESSAGE = 400
+#: Columns or subjects that a note names.
+_MOST_NAMED = 3
 
 
 def notes(table: Table, run: RunFolder) -> list[str]:
@@ -44,6 +46,7 @@ def remarks(table: Table, run: RunFolder) -> list[str]:
     return [
         *_of_methods(table, run),
         *(str(note) for note in run.info.get("notes") or ()),
+        *_of_segmenters(table, run),
     ]
 
 
@@ -237,30 +240,53 @@ def _against_the_mean(table: Table) -> list[str]:
 
 
 def _missing_values(table: Table) -> list[str]:
-    """Group what evaluators flagged by method and reason."""
+    """Group what evaluators flagged by reason, methods and columns."""
     labels = {row.method: row.label for row in table.rows}
     flagged: dict[tuple[str, str, str], dict[str, set[str]]] = {}
     for column, scores in zip(table.columns, table.scores, strict=True):
         for method, status, subject, detail in scores.details:
             where = flagged.setdefault((method, status, detail), {})
             where.setdefault(column.name, set()).add(subject)
-    lines = []
+    alike: dict[tuple[str, str, tuple[str, ...]], dict[str, set[str]]] = {}
     for (method, status, detail), where in flagged.items():
-        names = join(list(where))
-        most = max(len(subjects) for subjects in where.values())
-        of_set = set().union(*where.values()) == {""}
-        cases = "the whole set" if of_set else count(most, "subject")
+        group = alike.setdefault((status, detail, tuple(where)), {})
+        group[labels.get(method, method)] = set().union(*where.values())
+    lines = []
+    for (status, detail, names), group in alike.items():
         why = f": {_shorten(detail)}" if detail else ""
-        lines.append(f"{labels.get(method, method)}: {names} {status} in {cases}{why}.")
-    dropped = {
-        column.name: len(scores.units) - table.n(index)
-        for index, (column, scores) in enumerate(zip(table.columns, table.scores, strict=True))
-        if 0 < table.n(index) < len(scores.units)
-    }
+        cases = _cases([*group.values()])
+        lines.append(f"{join([*group])}: {_columns(names, table)} {status} in {cases}{why}.")
+    dropped: dict[int, list[str]] = {}
+    for index, (column, scores) in enumerate(zip(table.columns, table.scores, strict=True)):
+        if 0 < table.n(index) < len(scores.units):
+            dropped.setdefault(len(scores.units) - table.n(index), []).append(column.name)
     if dropped:
-        listed = join([f"{count(number, 'case')} from {name}" for name, number in dropped.items()])
+        listed = join([f"{count(n, 'case')} from {_columns(c, table)}" for n, c in dropped.items()])
         lines.append(f"Only cases with a value from every ranked method count; left out: {listed}.")
     return lines
+
+
+def _columns(names: Sequence[str], table: Table) -> str:
+    """Columns in a sentence, none of it longer than the table's own head."""
+    if len(names) == len(table.columns) > 1:
+        return "every column"
+    if len(names) <= _MOST_NAMED + 1:
+        return join([*names])
+    return f"{', '.join(names[:_MOST_NAMED])} and {len(names) - _MOST_NAMED} more columns"
+
+
+def _cases(subjects: Sequence[set[str]]) -> str:
+    """Of how many subjects, and of which, where they are few and the same for all methods."""
+    every = set().union(*subjects)
+    if every == {""}:
+        return "the whole set"
+    sizes = sorted({len(each) for each in subjects})
+    if len(sizes) > 1:
+        return f"{sizes[0]} to {sizes[-1]} subjects"
+    told = ""
+    if len(every) == sizes[0] <= _MOST_NAMED:
+        told = f" ({', '.join(sorted(every))})"
+    return f"{count(sizes[0], 'subject')}{told}"
 
 
 def _of_methods(table: Table, run: RunFolder) -> list[str]:
@@ -271,6 +297,19 @@ def _of_methods(table: Table, run: RunFolder) -> list[str]:
             if text.strip():
                 lines.append(f"{row.label}: {text.strip().rstrip('.')}.")
     return lines
+
+
+def _of_segmenters(table: Table, run: RunFolder) -> list[str]:
+    """What `synthbench segment` says of segmenters that have a column, or failed altogether."""
+    shown = {column.evaluator.rpartition(":")[2] for column in table.columns}
+    scored = {str(evaluator).rpartition(":")[2] for evaluator in run.scores["evaluator"].unique()}
+    told = run.info.get("segmentations") or {}
+    return [
+        str(note)
+        for tag, lines in told.items()
+        if tag in shown or tag not in scored
+        for note in lines
+    ]
 
 
 def _width(table: Table) -> int:

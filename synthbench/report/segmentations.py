@@ -37,7 +37,7 @@ def with_segmentations(
         **info,
         "methods": dict(info.get("methods") or {}),
         "metrics": dict(info.get("metrics") or {}),
-        "notes": list(info.get("notes") or ()),
+        "segmentations": {},
     }
     tables = [scores]
     for file in found:
@@ -45,7 +45,7 @@ def with_segmentations(
             about = json.loads(file.read_text(encoding="utf-8"))
             merged["methods"] |= about["methods"]
             merged["metrics"] |= about["metrics"]
-            merged["notes"] += about["notes"]
+            merged["segmentations"][about["tag"]] = list(about["notes"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise DataError(
                 f"{file} cannot be read: {error}",

@@ -32,6 +32,7 @@ _MODULES: dict[Level, tuple[str, ...]] = {
         "adversarial",
         "datasets",
         "evaluators",
+        "segmenters",
     ),
 }
 _checks: list[Check] = []

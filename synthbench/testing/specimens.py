@@ -51,14 +51,16 @@ class Catalogue:
         return [(entry, method) for entry, method in resolved if method.components]
 
     def users(self, entry: Entry) -> Iterator[tuple[Entry, Mapping[str, Any]]]:
-        """Yield the methods that use a component, each with the parameters it gives it."""
+        """Yield what uses a component, a method or its own preset, with the parameters it gives."""
+        for preset in ("smoke", "quick") if entry.kind == "segmenters" else ():
+            yield entry, entry.spec.presets.get(preset, {})
         for user, method in self.methods:
             for kind, name, params in parts(method.recipe):
                 if (kind, name) == (entry.kind, entry.id):
                     yield user, params
 
     def params(self, entry: Entry) -> Mapping[str, Any]:
-        """Parameters a component is checked with: those of a smoke recipe, else its defaults."""
+        """Parameters a component is checked with: those for the preset smoke, else its defaults."""
         return next((params for _, params in self.users(entry)), {})
 
 

@@ -224,6 +224,21 @@ def tasks_declared(specimen: Specimen) -> None:
         demand(spec.licence and spec.obtain, "licence and obtain must be stated")
 
 
+@check("segmenters", level=0)
+def presets(specimen: Specimen) -> None:
+    """Its class takes the parameters of each of its presets."""
+    from synthbench.execution.segmenting.planning import check_params
+
+    entry = specimen.component
+    if missing := entry.missing(specimen.catalogue.params(entry)):
+        raise Skipped(missing[0][0])
+    for name, params in entry.spec.presets.items():
+        try:
+            check_params(entry, params)
+        except UsageError as error:
+            raise Failed(f"preset {name}: {error.message}") from error
+
+
 def missing_of(specimen: Specimen, recipe: Any) -> list[str]:
     """Say what the components of a resolved recipe lack on this machine."""
     from synthbench.testing.specimens import parts

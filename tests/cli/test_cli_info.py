@@ -96,7 +96,8 @@ def test_a_reader_that_cannot_be_imported_is_no_obstacle(
 def test_an_evaluator_shows_its_definitions(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
     site.install("acme", EVERYTHING)
     out = shown(capsys, "judge")
-    assert "MAE (mae): lower is better; version 2; unit: target; data range: fixed, 1.0" in out
+    assert "MAE (mae): lower is better; version 2; unit: the target's, if it has one;" in out
+    assert "data range: fixed, 1.0" in out
     assert "mean |x - y|" in out
 
 

@@ -85,7 +85,7 @@ def test_volumes_made_elsewhere_become_a_run(
     (table,) = build_tables(RunFolder.load(writer.path))
     assert [row.label for row in table.rows] == ["Acme 2"]
     notes = json.loads((writer.path / "run.json").read_text())["notes"]
-    assert any("3 files or folders belong to no subject that is tested" in note for note in notes)
+    assert any("3 of the folder's files and folders belong to no subject" in note for note in notes)
 
 
 def test_only_tested_subjects_are_prepared(

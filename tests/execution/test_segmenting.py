@@ -21,6 +21,7 @@ from synthbench.execution.segmenting.out_of_fold import divide
 from synthbench.execution.segmenting.planning import Request, SegmentPlan, plan_segmentation
 from synthbench.execution.segmenting.writer import SegmentWriter
 from synthbench.registry import Registry
+from synthbench.report.notes import notes
 from synthbench.report.run_folder import RunFolder
 from synthbench.report.tables import build_table
 from synthbench.suite import Suite
@@ -215,8 +216,10 @@ def test_reports_show_bounds_that_are_neither_ranked_nor_tested(
         assert row.cells[0].state == "--"
         assert row.cells[-2].n == 5
     assert {cell.ranked for row in table.rows[:2] for cell in row.cells} == {True}
+    assert any(note.startswith("nearest, smoke on core/folder") for note in notes(table, loaded))
     images = build_table(loaded, "core/folder", "t1 -> t2", metrics=["psnr"])
     assert [row.label for row in images.rows] == ["identity", "linear"]
+    assert not any("nearest" in note for note in notes(images, loaded))
 
 
 def test_an_evaluator_of_masks_is_no_evaluator_of_a_run(
@@ -236,3 +239,34 @@ def test_classes_are_the_finest_that_regions_need() -> None:
     masks = masks_of(encoded, classes_of(nested), nested)
     assert masks["core"].tolist() == [False, True, False, False, True]
     assert masks["whole"].tolist() == [False, True, True, False, True]
+
+
+def rewrite(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content))
+
+
+def test_a_run_from_before_outside_predictions_is_segmented(
+    registry: Registry, folds: Suite, tmp_path: Path
+) -> None:
+    plan, run_writer, _ = run(registry, folds, tmp_path / "out")
+    for cell in plan.cells:
+        rewrite(run_writer.cell_folder(cell) / "cell.json", lambda fields: fields.pop("outside"))
+    assert not any(job.blocked for job in plan_of(registry, run_writer.path)[0].jobs)
+
+
+def test_cells_of_another_version_say_what_to_do(
+    registry: Registry, folds: Suite, tmp_path: Path
+) -> None:
+    plan, run_writer, _ = run(registry, folds, tmp_path / "out")
+    file = run_writer.cell_folder(plan.cells[0]) / "cell.json"
+    rewrite(file, lambda fields: (fields.pop("prep"), fields.update(colour=1)))
+    with pytest.raises(DataError, match="another version of synthbench") as error:
+        plan_of(registry, run_writer.path)
+    assert error.value.message.startswith(str(file))
+    assert error.value.message.endswith("colour, prep")
+    assert "repeat the command" in error.value.hint
+    file.unlink()
+    with pytest.raises(DataError, match=r"cell\.json is missing"):
+        plan_of(registry, run_writer.path)

@@ -1,6 +1,7 @@
 """Several runs in one table: what is put together, and what is refused."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -47,6 +48,57 @@ def test_the_same_name_is_kept_apart_unless_the_predictions_are_the_same(tmp_pat
     assert [row.label for row in table.rows] == ["x/a", "x/a (two)"]
     (table,) = build_tables(join([one, one]))
     assert [row.label for row in table.rows] == ["x/a"]
+
+
+def segmented(tmp_path, name, method, *, real, dice, made=""):
+    """A run whose methods were judged by a segmenter, with its upper bound."""
+    metric = {"evaluator": "core/overlap:unet", "metric": "dice_unet", "region": "tumour"}
+    rows = scores_of({method: [20.0, 21.0]}) + scores_of(
+        {method: dice, "bound/real": real}, **metric
+    )
+    about = {"evaluator": "core/overlap:unet", "label": "Dice", "better": "higher", "version": 1}
+    folder = write_run(
+        tmp_path,
+        rows,
+        [cell(method, predict_dir=made or name)],
+        name=name,
+        methods={"bound/real": {"bound": "upper", "label": "real → real"}},
+        metrics=METRICS | {"dice_unet": about},
+    )
+    return RunFolder.load(folder)
+
+
+def dice_rows(*runs):
+    (table,) = build_tables(join(runs), metrics=["dice_unet"], regions=["tumour"])
+    return {row.label: (row.cells[0].mean, row.cells[0].n) for row in table.rows}
+
+
+def test_a_bound_that_runs_share_stands_there_once(tmp_path):
+    one = segmented(tmp_path, "one", "x/a", real=[0.9, 0.8], dice=[0.5, 0.6])
+    two = segmented(tmp_path, "two", "x/b", real=[0.9, 0.8], dice=[0.7, 0.8])
+    assert dice_rows(one, two) == {
+        "x/a": (pytest.approx(0.55), 2),
+        "x/b": (pytest.approx(0.75), 2),
+        "real → real": (pytest.approx(0.85), 2),
+    }
+
+
+def test_bounds_trained_twice_with_other_results_are_kept_apart(tmp_path):
+    one = segmented(tmp_path, "one", "x/a", real=[0.9, 0.8], dice=[0.5, 0.6])
+    two = segmented(tmp_path, "two", "x/b", real=[0.9, 0.7], dice=[0.7, 0.8])
+    found = dice_rows(one, two)
+    assert found["real → real"] == (pytest.approx(0.85), 2)
+    assert found["real → real (two)"] == (pytest.approx(0.8), 2)
+
+
+def test_a_method_that_runs_share_has_the_scores_of_both(tmp_path):
+    plain = load(tmp_path, "x/a", name="plain")
+    two = segmented(tmp_path, "two", "x/a", real=[0.9, 0.8], dice=[0.5, 0.6], made="plain")
+    same = plain.cells.assign(predict_dir=str((two.path / "plain").resolve()))
+    joined = join([replace(plain, cells=same), two])
+    (table,) = build_tables(joined, metrics=["psnr", "dice_unet"], regions=["all"])
+    assert [row.label for row in table.rows] == ["x/a", "real → real"]
+    assert [cell.n for cell in table.rows[0].cells] == [2, 2]
 
 
 @pytest.mark.parametrize(

@@ -159,8 +159,23 @@ def test_nan_scores_leave_complete_cases(tmp_path):
     assert table.n(0) == 2
     assert column(table)["x/a"].mean == 21.0
     text = notes(table, run)
-    assert "x/b: PSNR (foreground) undefined in 1 subject: constant target." in text
+    assert "x/b: PSNR (foreground) undefined in 1 subject (s01): constant target." in text
     assert any("left out: 1 case from PSNR (foreground)" in note for note in text)
+
+
+def test_notes_on_missing_values_share_what_they_have_in_common(tmp_path):
+    rows = scores_of({"x/a": [20.0] * 5, "x/b": [19.0] * 5, "x/c": [21.0] * 5})
+    rows += [row | {"metric": "mae", "value": 0.1} for row in rows]
+    for row in rows:
+        if row["method"] != "x/a" and row["subject"] != "s00":
+            row |= {"status": "undefined", "value": "", "detail": "no weights"}
+        elif (row["method"], row["subject"], row["metric"]) == ("x/a", "s01", "psnr"):
+            row |= {"status": "undefined", "value": "", "detail": "NaN"}
+    run, table = load(tmp_path, rows)
+    text = notes(table, run)
+    assert "x/b and x/c: every column undefined in 4 subjects: no weights." in text
+    assert "x/a: PSNR (foreground) undefined in 1 subject (s01): NaN." in text
+    assert text[-1].endswith("left out: 4 cases from every column.")
 
 
 def test_a_method_without_any_value_is_not_available(tmp_path):

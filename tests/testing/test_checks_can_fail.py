@@ -49,6 +49,7 @@ STATIC = [
     ("methods", "no_base", "variant-of", "there is no 'gone'"),
     ("methods", "variants_variant", "variant-of", "is itself a variant of net"),
     ("datasets", "unknown_modality", "tasks-declared", "flair is not in modalities"),
+    ("segmenters", "odd_preset", "presets", "preset quick: toys/odd_preset has no parameter"),
     ("datasets", "unlicensed", "tasks-declared", "licence and obtain must be stated"),
 ]
 
@@ -147,6 +148,23 @@ ERRORS = [
     ("writes", "repeats", "ValueError"),
 ]
 
+NEAREST = [
+    ("bool", "trains-and-segments", "odd: it gives bool, not uint8"),
+    ("grid", "trains-and-segments", "odd: it gives shape (29, 17, 21) for (17, 29, 21)"),
+    ("classes", "trains-and-segments", "it gives class 3 of 2"),
+    ("skips", "trains-and-segments", "it segments 2 of 3 scans"),
+    ("every class", "trains-and-segments", "AssertionError (toy_segmenters.py:"),
+    ("writes", "trains-and-segments", "read-only"),
+    ("percent", "progress", "it says 0 to 2, not within [0, 1]"),
+    ("falls", "progress", "it says less than it said before"),
+    ("learns on", "repeats", "asked again, it segments odd, small, thin in another way"),
+    ("hoards", "one-at-a-time", "it keeps scans it has already read"),
+    ("starts once", "interrupted", "continued after a stop: FileExistsError"),
+    ("random", "same-seed", "trained again with the same seed, it segments"),
+    ("leaves", "keeps-to-its-folder", "leftover.txt"),
+    ("environment", "keeps-settings", "it changes environment variable TOY_SETTING"),
+]
+
 
 def _table() -> Iterator[tuple[str, str, str, str]]:
     yield from STATIC
@@ -158,6 +176,7 @@ def _table() -> Iterator[tuple[str, str, str, str]]:
         ("losses", "pair", PAIRS),
         ("datasets", "balls", BALLS),
         ("evaluators", "errors", ERRORS),
+        ("segmenters", "nearest", NEAREST),
     ):
         for fault, check, reason in rows:
             yield kind, name_of(base, fault), check, reason
@@ -192,6 +211,7 @@ SOUND = [
     ("losses", "pair"),
     ("datasets", "balls"),
     ("evaluators", "errors"),
+    ("segmenters", "nearest"),
 ]
 
 

@@ -16,12 +16,13 @@ from synthbench.api import (
     LossSpec,
     MethodSpec,
     Metric,
+    SegmenterSpec,
     Task,
     TranslatorSpec,
     hookimpl,
 )
 from synthbench.registry import Registry
-from tests.testing import toy_data, toy_losses, toy_networks
+from tests.testing import toy_data, toy_losses, toy_networks, toy_segmenters
 
 synthbench_api_version = "1.0"
 
@@ -43,6 +44,10 @@ BALLS = "none, twice, order, regions, keys, disjoint, fractions, noise, grid"
 FOLDERS = "accepts anything, no hint, writes"
 ERRORS = """
 keeps, stops, writes, unmasked, unit, undeclared, raises, backwards, blind, random, silent nan
+"""
+NEAREST = """
+bool, grid, classes, skips, every class, writes, percent, falls, learns on, hoards, starts once,
+random, leaves, environment
 """
 
 RECIPE: dict[str, Any] = {
@@ -81,6 +86,7 @@ _DISTANCES = _targets(toy_losses, toy_losses.Distance, "distance", DISTANCES)
 _PAIRS = _targets(toy_losses, toy_losses.Pair, "pair", PAIRS)
 _BALLS = _targets(toy_data, toy_data.Balls, "balls", BALLS)
 _FOLDERS = _targets(toy_data, toy_data.Folders, "folders", FOLDERS)
+_NEAREST = _targets(toy_segmenters, toy_segmenters.Nearest, "nearest", NEAREST)
 _ERRORS = _targets(toy_data, toy_data.Errors, "errors", ERRORS)
 
 
@@ -194,6 +200,19 @@ def synthbench_evaluators() -> list[EvaluatorSpec]:
     return [
         *(EvaluatorSpec(**fields, metrics=metrics) for fields in _ERRORS),
         EvaluatorSpec(name="version_zero", target="x:Y", summary="Toy.", metrics=(good,)),
+    ]
+
+
+@hookimpl
+def synthbench_segmenters() -> list[SegmenterSpec]:
+    return [
+        *(SegmenterSpec(**each, presets={"smoke": {"rounds": 1}}) for each in _NEAREST),
+        SegmenterSpec(
+            name="odd_preset",
+            target="tests.testing.toy_segmenters:Nearest",
+            summary="Toy.",
+            presets={"quick": {"round": 2}},
+        ),
     ]
 
 

@@ -11,6 +11,14 @@ _FIXED = "fixed, 1.0 on the unit scale"
 _BOUNDS = "the target's intensity bounds"
 _PERCENTILES = "larger range of the two volumes after each is mapped by its own percentiles"
 
+#: Regions that are made from the real target (:mod:`~synthbench_plugins.evaluators.regions`).
+_DERIVED = {
+    "air": "foreground voxels of the real target below -200 HU",
+    "soft_tissue": "foreground voxels of the real target from -200 to below 250 HU",
+    "bone": "foreground voxels of the real target from 250 HU on",
+    "hard": "the tenth of the foreground's voxels with the steepest gradient in the real target",
+}
+
 _SSIM = Metric(name="ssim", label="SSIM", better="higher", decimals=4)
 _PSNR = Metric(name="psnr", label="PSNR", better="higher", unit="dB", decimals=2)
 _MAE_HU = Metric(
@@ -29,6 +37,7 @@ IQA = EvaluatorSpec(
     code_version=2,
     default=True,
     protocol="synthbench",
+    regions=_DERIVED,
     metrics=(
         replace(
             _SSIM,

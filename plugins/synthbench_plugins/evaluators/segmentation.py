@@ -5,6 +5,11 @@ from __future__ import annotations
 from synthbench.api import EvaluatorSpec, Metric
 
 _TOTALSEGMENTATOR = "synthbench_plugins.evaluators.totalsegmentator"
+_LISTS = {
+    "all_classes": "every class that TotalSegmentator finds in the real volume",
+    "synthrad_trunk": "those of them that SynthRAD2025 scores in abdomen and thorax",
+    "synthrad_head_neck": "those of them that SynthRAD2025 scores in head and neck",
+}
 
 OVERLAP = EvaluatorSpec(
     name="overlap",
@@ -18,7 +23,8 @@ OVERLAP = EvaluatorSpec(
             label="Dice",
             better="higher",
             decimals=3,
-            definition="2 |A and B| / (|A| + |B|); subjects without the region are left out",
+            definition="2 |A and B| / (|A| + |B|) of what was found, A, and the label, B; subjects "
+            "without the region are left out",
         ),
         Metric(
             name="hd95",
@@ -50,6 +56,7 @@ def _totalsegmentator(name: str, fast: bool) -> EvaluatorSpec:
         summary=f"Dice between TotalSegmentator ({resolution}) on synthetic and on real targets.",
         preflight=f"{_TOTALSEGMENTATOR}.weights:missing_{'fast' if fast else 'full'}",
         citation="Wasserthal et al., TotalSegmentator, Radiology: AI 2023",
+        regions=_LISTS,
         metrics=(
             Metric(
                 name=f"{prefix}_dice",

@@ -21,8 +21,8 @@ def nnunet(epochs: int = EPOCHS, iterations: int = ITERATIONS, **_: Any) -> list
     told = [f"nnU-Net {version('nnunetv2')}"]
     if epochs * iterations < EPOCHS * ITERATIONS:
         told.append(
-            f"segmenters trained for {epochs} epochs of {iterations} iterations instead of "
-            f"{EPOCHS} of {ITERATIONS}"
+            f"segmenters trained for {epochs} epoch{'' if epochs == 1 else 's'} of {iterations} "
+            f"iterations instead of {EPOCHS} of {ITERATIONS}"
         )
     return told
 

@@ -100,8 +100,7 @@ def plan_segmentation(
     evaluators = [e for e in registry.all("evaluators") if e.spec.masks and e.spec.default]
     plan = SegmentPlan(run.path, tag, title, evaluators)
     plan.notes = [f"{title}: {remark}" for remark in entry.remarks(params)]
-    labels = [label for label, state in zip(run.cells["label"], run.cells["state"], strict=True)]
-    cells = [read_cell(run.path / "cells" / label) for label in labels]
+    cells = [read_cell(run.path / "cells" / label) for label in _labels(run)]
     for name in dict.fromkeys(cell.prep for cell in cells):
         plan.preps[name] = read_prep(run.path / "preps" / name / "prep.json")
     chosen = _methods(run, asked.methods)
@@ -110,6 +109,15 @@ def plan_segmentation(
         if mine:
             _Task(plan, run, store, entry, params, asked, mine).add(chosen)
     return plan
+
+
+def _labels(run: RunFolder) -> list[str]:
+    if "label" not in run.cells.columns:
+        raise DataError(
+            f"{run.path / 'cells.csv'} has no column label",
+            "repeat the `synthbench run` command: it rebuilds the tables, trains nothing again",
+        )
+    return list(run.cells["label"])
 
 
 def check_params(entry: Entry, params: Mapping[str, Any]) -> None:

@@ -47,7 +47,7 @@ def run_segment(
     work.mkdir(exist_ok=True)
 
     def told(fraction: float) -> None:
-        report(progress_of("segment", round(100 * fraction), 100))
+        report({"stage": "fit", "fraction": fraction})  # of steps only the segmenter knows
 
     segmenter.fit(_TrainingScans(job, prepared, store), work, told)
     trained = time.monotonic()

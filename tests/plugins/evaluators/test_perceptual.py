@@ -149,6 +149,26 @@ def test_a_slice_smaller_than_the_network_accepts_is_undefined():
     assert "smaller than VGG16 accepts (16 a side)" in rows[0].detail
 
 
+def test_an_empty_foreground_has_no_slices_and_no_number():
+    empty = pair(1)
+    empty = replace(empty, mask=np.zeros_like(empty.mask))
+    rows = list(similarity.RandomSimilarity().evaluate([empty, pair()]))
+    assert [row.status for row in rows] == ["undefined", "ok"]
+    assert rows[0].detail == "no slice meets the foreground, which is empty"
+    (row,) = distribution.RandomKernelDistance().evaluate([empty])
+    assert (row.status, row.voxels) == ("undefined", 0)
+    assert row.detail == "0 slices are too few, at least 2 are needed"
+
+
+def test_identical_volumes_have_no_distance():
+    same = pair()
+    same = replace(same, prediction=same.target)
+    (row,) = similarity.RandomSimilarity().evaluate([same])
+    assert (row.value, row.status) == (0.0, "ok")
+    (row,) = distribution.RandomFrechetDistance().evaluate([same])
+    assert (row.value, row.status) == (pytest.approx(0.0, abs=1e-9), "ok")
+
+
 def test_slices_are_spread_over_the_foreground():
     mask = np.zeros((10, 40, 6), bool)
     mask[2:5, 3:36, 1:] = True
@@ -171,6 +191,13 @@ def test_frechet_distance_is_monais_and_exact_where_covariances_are_singular():
     few = features(4, 0, width=30)
     assert frechet_distance(few, few) == pytest.approx(0, abs=1e-12)
     assert frechet_distance(few, few + 2) == pytest.approx(30 * 4)
+
+
+def test_golden_distances():
+    i, j = np.mgrid[:12, :4]
+    one, other = np.sin(1.3 * i * (j + 1)), 0.9 * np.cos(0.7 * i * (j + 2)) + 0.2
+    assert frechet_distance(one, other) == pytest.approx(0.808694, abs=1e-6)
+    assert kernel_distance(one, other) == pytest.approx(-0.060893, abs=1e-6)
 
 
 def test_kernel_distance_is_the_unbiased_sum_over_pairs():
@@ -201,7 +228,7 @@ def test_fid_of_few_slices_is_refused_unless_forced():
     cases = [pair(0), pair(1)]
     (row,) = Refused().evaluate(cases)
     assert (row.status, row.voxels) == ("undefined", 4)
-    assert "4 slices are fewer than the 2048 features" in row.detail
+    assert "4 slices are fewer than 4096" in row.detail
     (row,) = distribution.RandomFrechetDistance().evaluate(cases)
     assert row.status == "ok" and row.value > 0
 

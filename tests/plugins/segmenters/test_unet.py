@@ -38,5 +38,5 @@ def test_shortened_training_is_told() -> None:
     assert remarks.unet() == []
     assert remarks.unet(steps=20, patch=32) == ["segmenters trained for 20 of 25000 steps"]
     told = " ".join(remarks.nnunet(epochs=1, iterations=2))
-    assert "1 epochs of 2 iterations instead of 1000 of 250" in told
+    assert "1 epoch of 2 iterations instead of 1000 of 250" in told
     assert len(remarks.nnunet()) == 1

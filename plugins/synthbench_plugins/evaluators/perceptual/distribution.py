@@ -101,13 +101,14 @@ class KernelDistance(Evaluator):
 
 
 class FrechetDistance(KernelDistance):
-    """FID of a method, refused for fewer slices than features: the covariances are singular then.
+    """FID of a method, refused for fewer than two slices a feature.
 
-    Its bias depends on the number of slices: values of different n must not be compared.
+    Its bias depends on the number of slices: values of different n must not be compared, and of few
+    slices (the covariances are singular where there are fewer than features) most of it is bias.
     """
 
     spec = declared.FID
-    fewest = declared.FEATURES
+    fewest = declared.LEAST_FID
 
     def distance(self, made: Features, real: Features) -> float:
         """Frechet distance between two sets of features."""
@@ -115,8 +116,8 @@ class FrechetDistance(KernelDistance):
 
     def _too_few(self, n: int) -> str:
         return (
-            f"{n} slices are fewer than the {self.fewest} features, FID would mean nothing: use "
-            "kid, or fid_forced"
+            f"{n} slices are fewer than {self.fewest}, two for each of the "
+            f"{declared.FEATURES} features: most of FID would be bias; use kid, or fid_forced"
         )
 
 
