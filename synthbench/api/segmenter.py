@@ -63,8 +63,9 @@ class Segmenter(ABC):
 
         Args:
             scans: Each is loaded anew whenever it is asked for; at least one.
-            folder: Where everything it needs on disk goes. After an interruption it is called
-                again with what is there, and may continue from that.
+            folder: Where everything it needs on disk goes; it is removed in the end, so a log that
+                shall stay belongs beside it. After an interruption it is called again with what is
+                there, and may continue from that.
             progress: To be told now and then.
         """
 

@@ -117,7 +117,7 @@ def _task(run: RunFolder, dataset: str, task: str) -> str:
     )
     absent = [name for name in run.protocols if name not in {c.protocol for c in columns}]
     if absent:
-        lines += ["", f"No score on this task: {escape(', '.join(absent))}."]
+        lines += ["", f"No score on this task: {escape(', '.join(absent))}; --protocol says why."]
     lines += ["", f"Protocols: {escape('; '.join(metric_protocols(run)))}."]
     return "\n".join(lines) + "\n"
 
@@ -127,7 +127,8 @@ def _family(run: RunFolder, methods: Sequence[str], columns: Sequence[ProtocolCo
     rows = [header]
     for index, method in enumerate(methods):
         ranks = [column.ranks[index] for column in columns if not np.isnan(column.ranks[index])]
-        span = f"{min(ranks):g} to {max(ranks):g}" if ranks else _NONE
+        ends = dict.fromkeys((min(ranks), max(ranks))) if ranks else ()
+        span = " to ".join(f"{rank:g}" for rank in ends) or _NONE
         rows.append(
             [escape(run.label(method)), *(_cell(column, index) for column in columns), span]
         )

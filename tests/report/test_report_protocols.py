@@ -119,7 +119,7 @@ def test_spread_shows_scores_ranks_and_agreement(run, tmp_path, capsys):
         "ranks",
     ]
     assert table["x/a"] == ["20.05 (3)", "33.05 (1)", "1 to 3"]
-    assert table["x/b"] == ["21.05 (2)", "32.05 (2)", "2 to 2"]
+    assert table["x/b"] == ["21.05 (2)", "32.05 (2)", "2"]
     assert table["n"] == [str(SUBJECTS), str(SUBJECTS), ""]
     assert table["tau"] == ["1.00", "-1.00", ""]
     assert "Sharpness" not in out
@@ -142,7 +142,7 @@ def test_spread_groups_by_family_and_names_protocols_without_scores(tmp_path):
     assert "SSIM" in header
     assert "MS" in header
     assert "Alone" not in text
-    assert "No score on this task: ct." in text
+    assert "No score on this task: ct; --protocol says why." in text
 
 
 def test_spread_needs_two_protocols(tmp_path):

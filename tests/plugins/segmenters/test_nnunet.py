@@ -10,7 +10,7 @@ import pytest
 from synthbench.api import SegmenterSetting
 from synthbench_plugins.optional.packages import missing
 from synthbench_plugins.segmenters import remarks
-from synthbench_plugins.segmenters.nnunet import NNUNet
+from synthbench_plugins.segmenters.nnunet import NNUNet, process
 from tests.plugins.segmenters.scans import dice, scan, unlabelled
 
 #: The only long test here: planning and training import torch in five processes.
@@ -40,6 +40,26 @@ def test_it_plans_trains_and_predicts_in_its_own_process(tmp_path: Path) -> None
     assert dice(first > 0, scan(7).label > 0) > 0.3  # axes kept, and something learnt
     assert settings() == before
     assert told and told[-1] == 1.0
+
+
+def test_a_checkpoint_that_was_not_finished_leaves_the_one_before(tmp_path: Path) -> None:
+    class Trainer:
+        epoch = 0
+
+        def save_checkpoint(self, name: str) -> None:
+            Path(name).write_text(f"half of {self.epoch}")
+            if self.epoch == 1:
+                raise KeyboardInterrupt
+            Path(name).write_text(f"epoch {self.epoch}")
+
+    trainer, name = Trainer(), str(tmp_path / "checkpoint_latest.pth")
+    process.keep_whole_checkpoints(trainer)
+    trainer.save_checkpoint(name)
+    trainer.epoch = 1
+    with pytest.raises(KeyboardInterrupt):
+        trainer.save_checkpoint(name)
+    assert Path(name).read_text() == "epoch 0"
+    assert [path.name for path in tmp_path.glob("checkpoint_*.pth")] == ["checkpoint_latest.pth"]
 
 
 def test_without_the_package_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -56,6 +56,7 @@ def fit(folder: Path) -> None:
     trainer.num_iterations_per_epoch = job["iterations"]
     trainer.num_val_iterations_per_epoch = job["validation"]
     maybe_load_checkpoint(trainer, resumed, False)
+    keep_whole_checkpoints(trainer)
     ended = trainer.on_epoch_end
 
     def tell() -> None:
@@ -64,6 +65,21 @@ def fit(folder: Path) -> None:
 
     trainer.on_epoch_end = tell
     trainer.run_training()  # without nnU-Net's final validation: with fold `all` it tests nothing
+
+
+def keep_whole_checkpoints(trainer: Any) -> None:
+    """Let a checkpoint take the place of an older one only when it is written to its end.
+
+    nnU-Net writes over the older one; stopped meanwhile it could not be continued from either.
+    """
+    save = trainer.save_checkpoint
+
+    def saved(name: str) -> None:
+        unfinished = f"{name}.part"
+        save(unfinished)
+        Path(unfinished).replace(name)
+
+    trainer.save_checkpoint = saved
 
 
 def segment(folder: Path) -> None:
