@@ -51,7 +51,9 @@ def definitions(table: Table) -> list[str]:
     for region in regions:
         mine = [column for column in table.columns if column.region == region]
         derived = next((c.region_definition for c in mine if c.region_definition), "")
-        what = derived or _REGIONS.get(region, "as the dataset's labels, or the evaluator, name it")
+        what = derived or _REGIONS.get(
+            region, "a region of the dataset's labels, or a class its evaluator finds"
+        )
         name = mine[0].region_name
         lines[f"region {region}"] = f"{name[:1].upper()}{name[1:]}: {what}."
     return list(lines.values())
