@@ -18,7 +18,7 @@ def unet(steps: int = STEPS, **_: Any) -> list[str]:
 
 def nnunet(epochs: int = EPOCHS, iterations: int = ITERATIONS, **_: Any) -> list[str]:
     """Say which nnU-Net it was, and that training was shortened."""
-    told = [f"nnU-Net {version('nnunetv2')}"]
+    told = [] if nnunet_missing() else [f"nnU-Net {version('nnunetv2')}"]
     if epochs * iterations < EPOCHS * ITERATIONS:
         told.append(
             f"segmenters trained for {epochs} epoch{'' if epochs == 1 else 's'} of {iterations} "
