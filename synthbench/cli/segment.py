@@ -12,7 +12,7 @@ import click
 from synthbench.cli.options import output_option
 
 if TYPE_CHECKING:
-    from synthbench.execution.segmenting.planning import SegmentPlan
+    from synthbench.execution.segmenting.request import SegmentPlan
 
 _EXIT_SOME_FAILED = 3
 
@@ -87,7 +87,8 @@ def command(
     again trains only what is missing.
     """
     from synthbench.api import UsageError
-    from synthbench.execution.segmenting.planning import MODES, Request, plan_segmentation
+    from synthbench.execution.segmenting.planning import plan_segmentation
+    from synthbench.execution.segmenting.request import MODES, Request
     from synthbench.execution.segmenting.writer import SegmentWriter
     from synthbench.registry import load_registry
     from synthbench.report.run_folder import RunFolder, find_run

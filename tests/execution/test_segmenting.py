@@ -18,7 +18,8 @@ from synthbench.execution.dispatch import run_jobs
 from synthbench.execution.executors import InlineExecutor
 from synthbench.execution.segmenting.labels import classes_of, encode, masks_of
 from synthbench.execution.segmenting.out_of_fold import divide
-from synthbench.execution.segmenting.planning import Request, SegmentPlan, plan_segmentation
+from synthbench.execution.segmenting.planning import plan_segmentation
+from synthbench.execution.segmenting.request import Request, SegmentPlan
 from synthbench.execution.segmenting.writer import SegmentWriter
 from synthbench.registry import Registry
 from synthbench.report.notes import notes

@@ -13,7 +13,7 @@ from typing import Any
 
 from synthbench.execution.runs import as_csv
 from synthbench.execution.segmenting.job import SegmentJob, write_segment_job
-from synthbench.execution.segmenting.planning import SegmentPlan
+from synthbench.execution.segmenting.request import SegmentPlan
 from synthbench.store.atomic import read_json, write_json, write_text
 from synthbench.store.tables import SCORE_COLUMNS, SEGMENTATION, SEGMENTER_COLUMNS
 
