@@ -7,8 +7,10 @@ of the same size, as many a subject, with as many workers, starting with nothing
 * MONAI's PersistentDataset keeps tensors on disk while a DataLoader goes through the first epoch;
 * torchio's SubjectsDataset feeds a Queue, which keeps nothing on disk.
 
-A second table says how much of preparing, with one worker, are the parts that no program can avoid:
-decompression, and writing arrays of that size.
+A second table says what preparing with one worker consists of: decompression and writing arrays of
+that size, which no program can avoid, and all that is done a file rather than a voxel (the time of
+preparing volumes of a few voxels), which is Python. The rest is array work: reordering, checks,
+finding the foreground, scaling.
 
     python -m benchmarks.data_preparation [--subjects 8] [--spacing 2] [--side 64] [--jobs 1]
 """
@@ -16,10 +18,10 @@ decompression, and writing arrays of that size.
 from __future__ import annotations
 
 import gzip
+import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +29,7 @@ import click
 import numpy as np
 
 from benchmarks.speed.patches import MODEL, write_volumes
-from benchmarks.speed.timing import interleaved, machine, table
+from benchmarks.speed.timing import installed, interleaved, machine, table
 from synthbench.api import Subject
 from synthbench.api.recipe import Patch
 from synthbench.volumes.patches import PatchSampler
@@ -38,6 +40,8 @@ _KEYS = ("t1", "t2")
 _OURS = "synthbench prepare + PatchSampler"
 _MONAI = "MONAI PersistentDataset + DataLoader"
 _TORCHIO = "torchio SubjectsDataset + Queue"
+#: Voxel size in mm of volumes that hold few voxels.
+_TINY = 8.0
 
 
 def prepared(subjects: Sequence[Subject], folder: Path, jobs: int) -> Prepared:
@@ -50,11 +54,10 @@ def ours(
     subjects: Sequence[Subject], folder: Path, side: int, patches: int, jobs: int
 ) -> Callable[[], object]:
     """Prepare, then draw every patch of an epoch."""
-    fresh = count()
 
     def epoch() -> None:
         sampler = PatchSampler(
-            prepared(subjects, folder / str(next(fresh)), jobs),
+            prepared(subjects, folder, jobs),
             [subject.id for subject in subjects],
             ["t1"],
             "t2",
@@ -91,11 +94,9 @@ def monai(
         ]
     )
     items = [{name: str(path) for name, path in s.volumes.items()} for s in subjects]
-    fresh = count()
 
     def epoch() -> None:
-        cache = folder / str(next(fresh))
-        dataset: Any = PersistentDataset(items, chain, cache_dir=cache, track_meta=False)
+        dataset: Any = PersistentDataset(items, chain, cache_dir=folder, track_meta=False)
         workers = jobs if jobs > 1 else 0
         for _ in DataLoader(dataset, batch_size=1, shuffle=True, num_workers=workers):
             pass
@@ -150,13 +151,11 @@ def decompressed(subjects: Sequence[Subject]) -> Callable[[], object]:
 def saved(folder: Path, again: Path) -> Callable[[], object]:
     """Write the arrays of a prepared folder once more, from memory."""
     arrays = [np.load(file) for file in sorted(folder.rglob("*.npy"))]
-    fresh = count()
 
     def work() -> None:
-        target = again / str(next(fresh))
-        target.mkdir(parents=True)
+        again.mkdir(parents=True)
         for number, array in enumerate(arrays):
-            np.save(target / f"{number}.npy", array)
+            np.save(again / f"{number}.npy", array)
 
     return work
 
@@ -173,26 +172,34 @@ def main(subjects: int, spacing: float, side: int, patches: int, jobs: int, roun
     with tempfile.TemporaryDirectory() as temporary:
         root = Path(temporary)
         written = write_volumes(root, subjects, spacing, np.int16)
-        fresh = count()
+        output = root / "output"
+
+        def clear() -> None:
+            shutil.rmtree(output, ignore_errors=True)
+
         contenders: dict[str, Callable[[], object]] = {
-            _OURS: ours(written, root / "ours", side, patches, jobs),
-            _MONAI: monai(written, root / "monai", side, patches, jobs),
+            _OURS: ours(written, output, side, patches, jobs),
+            _MONAI: monai(written, output, side, patches, jobs),
         }
         if find_spec("torchio") is not None:
             contenders[_TORCHIO] = torchio(written, side, patches, jobs)
-        seconds = interleaved(contenders, rounds)
+        seconds = interleaved(contenders, rounds, clear)
+        tiny = write_volumes(root / "tiny", subjects, _TINY, np.int16)
         prepared(written, root / "first", 1)
         parts = interleaved(
             {
                 "decompression": decompressed(written),
-                "writing arrays": saved(root / "first", root / "again"),
-                "preparing": lambda: prepared(written, root / "parts" / str(next(fresh)), 1),
+                "writing arrays": saved(root / "first", output),
+                "work a file": lambda: prepared(tiny, output, 1),
+                "preparing": lambda: prepared(written, output, 1),
             },
             rounds,
+            clear,
         )
     print(
         f"{subjects} subjects of two modalities at {spacing:g} mm, {patches} patches of {side}^3 "
         f"each, {jobs} worker(s); medians of {rounds} interleaved rounds.\n{machine()}\n"
+        f"{installed('torchio')}\n"
     )
     rows: list[tuple[object, ...]] = [
         (name, f"{seconds[name] / seconds[_OURS]:.2f}" if name in seconds else "not installed")

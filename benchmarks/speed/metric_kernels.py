@@ -18,7 +18,7 @@ import numpy.typing as npt
 import torch
 from skimage.metrics import structural_similarity
 
-from benchmarks.speed.timing import interleaved, machine, table
+from benchmarks.speed.timing import installed, interleaved, machine, table
 from synthbench_plugins.evaluators.kernels import UNIFORM7, errors, ms_ssim, ssim
 from synthbench_plugins.optional.torchvision import ensure_torchvision
 
@@ -145,9 +145,7 @@ def measure(name: str, contenders: Contenders, rounds: int) -> list[tuple[object
 def main(rounds: int, shapes: tuple[str, ...]) -> None:
     """Print one table a shape."""
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "2")))
-    print(f"Medians of {rounds} interleaved rounds.\n{machine()}")
-    if not importlib.util.find_spec("torchmetrics"):
-        print("torchmetrics: not installed")
+    print(f"Medians of {rounds} interleaved rounds.\n{machine()}\n{installed('torchmetrics')}")
     header = ("metric", "library", "time, relative", "value", "difference")
     for text in shapes:
         shape = tuple(int(side) for side in text.split(","))

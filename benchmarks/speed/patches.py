@@ -33,6 +33,7 @@ def write_volumes(
     folder: Path, subjects: int, spacing: float, dtype: type[np.generic] = np.float32
 ) -> list[Subject]:
     """Phantom brains as compressed NIfTI files."""
+    folder.mkdir(parents=True, exist_ok=True)
     reader = load_registry().get("datasets", "phantom").resolve()
     written = []
     for subject in reader(subjects=subjects, spacing=spacing).subjects(None):
