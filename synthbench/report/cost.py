@@ -30,7 +30,8 @@ def cost_table(run: RunFolder, dataset: str, task: str) -> list[tuple[str, ...]]
 
     Returns:
         The header, and one row a method; "--" where nothing is known. Memory stands after the time
-        of the part it belongs to; columns of GPU memory are there where a GPU was used.
+        of the part it belongs to; columns of GPU memory are there where a GPU was used. What the
+        run did not measure has no column.
     """
     cells = of_task(run.cells, dataset, task)
     done = cells[cells["state"] == "done"].copy()
@@ -39,6 +40,8 @@ def cost_table(run: RunFolder, dataset: str, task: str) -> list[tuple[str, ...]]
     methods = run.method_order(dataset, task)
     columns = [("method", [run.label(method) for method in methods])]
     for heading, column, digits in _COLUMNS:
+        if column not in done:  # runs of older versions did not measure everything
+            continue
         means = [_mean(done[done["method"] == method], column) for method in methods]
         if heading.startswith("GPU") and all(mean is None for mean in means):
             continue
@@ -57,7 +60,9 @@ def cost_note(run: RunFolder, dataset: str, task: str) -> str:
     if counts:
         many = " or ".join(str(count) for count in counts)
         note += f" ({many} CPU thread{'' if counts == [1] else 's'} a cell)"
-    return note + ". Memory is the peak of the process while training, and while translating."
+    if any(column.startswith("peak") and column in cells for _, column, _ in _COLUMNS):
+        note += ". Memory is the peak of the process while training, and while translating"
+    return f"{note}."
 
 
 def _written(mean: float | None, digits: int) -> str:
@@ -69,7 +74,5 @@ def _numbers(column: pd.Series) -> pd.Series:
 
 
 def _mean(cells: pd.DataFrame, column: str) -> float | None:
-    if column not in cells:
-        return None
     numbers = _numbers(cells[column]).dropna()
     return float(numbers.mean()) if len(numbers) else None

@@ -1,3 +1,5 @@
+import pandas as pd
+
 from synthbench.report.cost import cost_note, cost_table
 from synthbench.report.markdown import appendix
 from synthbench.report.run_folder import RunFolder
@@ -43,3 +45,13 @@ def test_gpu_memory_has_columns_where_a_gpu_was_used(tmp_path):
     assert ("900", "35 000") in [row[3:5] for row in rows.values()]
     assert ("--",) * 8 in rows.values()
     assert "threads" not in note
+
+
+def test_what_a_run_did_not_measure_has_no_column(tmp_path):
+    folder = write_run(tmp_path, scores_of({"x/net": [1.0]}), [cell("x/net", seconds_train="3")])
+    path = folder / "cells.csv"
+    cells = pd.read_csv(path, dtype=str)
+    cells.drop(columns=[name for name in cells if name.startswith("peak")]).to_csv(path)
+    header, _, note = costs(RunFolder.load(folder))
+    assert header == ("method", "parameters", "steps", "training (s)", "translating (s a volume)")
+    assert "Memory" not in note
