@@ -25,7 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "Train segmenters on synthetic volumes, test them on real ones.",
     ),
     "report": ("synthbench.cli.report", "Make tables and figures of a run."),
-    "figure": ("synthbench.cli.figure", "Draw the comparison figure for a paper."),
+    "figure": ("synthbench.cli.figure", "Draw one subject, or how methods rank, for a paper."),
     "audit": ("synthbench.cli.audit", "Check a table that somebody printed."),
     "list": ("synthbench.cli.list", "List what is installed, broken plugins included."),
     "info": ("synthbench.cli.info", "Show everything about one component."),
