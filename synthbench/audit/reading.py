@@ -24,6 +24,8 @@ _BETTER: dict[str, Better] = {"": "", "higher": "higher", "lower": "lower"}
 #: Columns that are not metrics, in both layouts.
 _ABOUT = ("task", "dataset", "method", "n", "range")
 _HINT = "docs/audit.md shows what a table has to look like"
+#: What parts the cells of a markdown row, and characters that a backslash made ordinary.
+_BAR, _ESCAPED = re.compile(r"(?<!\\)\|"), re.compile(r"\\([\\`*|<>\[\]~$_])")
 Row = tuple[int, list[str]]
 
 
@@ -96,10 +98,7 @@ def _rows(text: str) -> list[Row]:
     if lines and lines[0][1].startswith("|"):
         # The first table of the file; what comes below it is prose, or another table.
         table = takewhile(lambda row: row[1].startswith("|"), lines)
-        split = [
-            (number, [cell.strip() for cell in line.strip("|").split("|")])
-            for number, line in table
-        ]
+        split = [(number, _markdown_cells(line)) for number, line in table]
         return [(number, cells) for number, cells in split if set("".join(cells)) - set(":- ")]
     lines = [row for row in lines if row[1]]
     title = lines[0][1] if lines else ""
@@ -108,6 +107,13 @@ def _rows(text: str) -> list[Row]:
         (number, [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter))])
         for number, line in lines
     ]
+
+
+def _markdown_cells(line: str) -> list[str]:
+    cells = _BAR.split(line.removeprefix("|"))
+    if len(cells) > 1 and not cells[-1].strip():
+        cells.pop()
+    return [_ESCAPED.sub(r"\1", cell).strip() for cell in cells]
 
 
 def _name(title: str) -> str:

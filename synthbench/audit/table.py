@@ -97,7 +97,7 @@ class Claim:
     @property
     def printed(self) -> str:
         """The mean with its digits."""
-        return f"{self.mean:.{self.decimals}f}"
+        return f"{self.mean:.{max(self.decimals, 0)}f}"
 
 
 def kind(metric: str) -> str:

@@ -78,6 +78,16 @@ class Column:
         return f"{round(value, self.decimals) + 0.0:.{self.decimals}f}"
 
 
+def signed(value: float, digits: int) -> str:
+    """Print a difference with its sign; what rounds to zero is no negative zero."""
+    return f"{round(value, digits) + 0.0:+.{digits}f}"
+
+
+def percent(part: float) -> str:
+    """Print a confidence level: ``95%``, and ``99.9%`` where it is not a whole number."""
+    return f"{100 * part:.6g}%"
+
+
 def select_columns(
     run: RunFolder,
     dataset: str,

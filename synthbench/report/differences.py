@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from synthbench.report.columns import percent, signed
 from synthbench.report.evidence import evidence
 from synthbench.report.tables import Table
 
@@ -19,7 +20,7 @@ def difference_rows(table: Table) -> list[list[str]]:
     behind = evidence(table)
     if not behind:
         return []
-    level = f"{1 - table.alpha:.0%} interval"
+    level = f"{percent(1 - table.alpha)} interval"
     rows = [["metric", "method", "minus", "difference", level, "g_z", "p", "adjusted p"]]
     for each in behind:
         # One digit more than the table: differences are smaller than what they are made of.
@@ -27,16 +28,16 @@ def difference_rows(table: Table) -> list[list[str]]:
         test = each.cell.test
         assert test is not None
         low, high = each.interval.low, each.interval.high
-        between = "--" if math.isnan(low) else f"{low:+.{digits}f} to {high:+.{digits}f}"
+        between = "--" if math.isnan(low) else f"{signed(low, digits)} to {signed(high, digits)}"
         effect = each.effects.g_z
         rows.append(
             [
                 each.column.name,
                 each.row.label,
                 each.opponent.label,
-                f"{test.mean_difference:+.{digits}f}",
+                signed(test.mean_difference, digits),
                 between,
-                "--" if math.isnan(effect) else f"{effect:+.2f}",
+                "--" if math.isnan(effect) else signed(effect, 2),
                 f"{test.p:.2g}",
                 f"{each.cell.p_adjusted:.2g}",
             ]

@@ -89,7 +89,7 @@ def places(table: Table, index: int) -> dict[str, Place]:
     """Places of the ranked methods in one column, by method; empty where nothing can be drawn."""
     scores = table.scores[index]
     ranked = [row for row in table.rows if row.cells[index].ranked]
-    if len(ranked) < 2 or scores.of_sets or table.n(index) < 2:
+    if len(ranked) < 2 or table.n(index) < 2:
         return {}
     values = scores.values[scores.ranked][:, scores.common]
     better = table.columns[index].higher_is_better

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -39,12 +40,13 @@ def join(runs: Sequence[RunFolder]) -> RunFolder:
             different protocols, divided a dataset differently, or prepared the same task in
             different ways: their scores may not be compared.
     """
+    runs = _told_apart(runs)
     if len(runs) == 1:
         return runs[0]
-    for one in runs[1:]:
-        _check_protocols(runs[0], one)
-        _check_splits(runs[0], one)
-        _check_preparation(runs[0], one)
+    for one, other in combinations(runs, 2):
+        _check_protocols(one, other)
+        _check_splits(one, other)
+        _check_preparation(one, other)
     methods: dict[str, Any] = {}
     cells: list[pd.DataFrame] = []
     scores: list[pd.DataFrame] = []
@@ -83,6 +85,20 @@ def join(runs: Sequence[RunFolder]) -> RunFolder:
         scores=pd.concat(scores, ignore_index=True).drop_duplicates([*_SCORE], ignore_index=True),
         parts=tuple(runs),
     )
+
+
+def _told_apart(runs: Sequence[RunFolder]) -> list[RunFolder]:
+    """Each run once, and those of one name in different folders under names of their own."""
+    names: set[str] = set()
+    found = []
+    for run in {run.path.resolve(): run for run in runs}.values():
+        number, name = 1, run.name
+        while name in names:
+            number += 1
+            name = f"{run.name}#{number}"
+        names.add(name)
+        found.append(run if name == run.name else replace(run, info={**run.info, "name": name}))
+    return found
 
 
 def _renamed(table: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
@@ -184,7 +200,7 @@ def _check_protocols(one: RunFolder, other: RunFolder) -> None:
 
 def _check_splits(one: RunFolder, other: RunFolder) -> None:
     """Refuse methods that were trained or tested on different subjects."""
-    mine, theirs = _splits(one), _splits(other)
+    mine, theirs = one.splits, other.splits
     for task in mine.keys() & theirs.keys():
         difference = _split_difference(mine[task], theirs[task], (one.name, other.name))
         if difference:
@@ -194,15 +210,6 @@ def _check_splits(one: RunFolder, other: RunFolder) -> None:
                 "repeat one of them with the other's split (--folds, --test, --split-seed, "
                 "--split-file)",
             )
-
-
-def _splits(run: RunFolder) -> dict[tuple[str, str], dict[int, Mapping[str, Any]]]:
-    """Subjects by role, by task and fold; nothing for a run that kept no list."""
-    found: dict[tuple[str, str], dict[int, Mapping[str, Any]]] = {}
-    path = run.path / "splits.json"
-    for each in read_json(path) or [] if path.is_file() else []:
-        found.setdefault((each["dataset"], each["task"]), {})[int(each["fold"])] = each
-    return found
 
 
 def _split_difference(

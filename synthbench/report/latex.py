@@ -82,7 +82,9 @@ def escape(text: str) -> str:
     """Make a name or sentence print as it is, in one line."""
     # Two hyphens in a row would become a dash.
     plain = " ".join(text.split()).replace("--", "-\0-").translate(_CHARACTERS)
-    return re.sub(r"[^\x20-\x7e]", lambda found: _letter(found.group()), plain)
+    escaped = re.sub(r"[^\x20-\x7e]", lambda found: _letter(found.group()), plain)
+    # At the start of a row, these would be arguments of the row break before it.
+    return "{}" + escaped if escaped.startswith(("[", "*")) else escaped
 
 
 def _letter(character: str) -> str:
@@ -95,6 +97,8 @@ def _letter(character: str) -> str:
     parts = unicodedata.normalize("NFKD", character)
     base, marks = parts[0], parts[1:]
     if all(mark in _ACCENTS for mark in marks) and base.isascii() and base.isprintable():
+        # A full-width backslash is a backslash underneath.
+        base = base.translate(_CHARACTERS)
         for mark in marks:
             # The i and j lose their dots below an accent.
             base = rf"\{_ACCENTS[mark]}{{{f'{chr(92)}{base}' if base in 'ij' else base}}}"

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from synthbench.report import cost, published_text
 from synthbench.report.caption import BETTER_MARK, WORSE_MARK, caption, definitions, join, title
+from synthbench.report.columns import percent
 from synthbench.report.differences import DIFFERENCES_NOTE, difference_rows
 from synthbench.report.evidence import places
 from synthbench.report.notes import notes, provenance
@@ -112,8 +113,8 @@ def _ranks(table: Table) -> list[str]:
     return [
         f"### Ranks: {escape(title(table.dataset, table.task))}\n",
         *aligned([[escape(text) for text in row] for row in rows]),
-        f"\n{1 - table.alpha:.0%} interval of each method's rank (1 is best) and, in brackets, its "
-        "probability to have the best mean, by bootstrap over subjects.\n",
+        f"\n{percent(1 - table.alpha)} interval of each method's rank (1 is best) and, in "
+        "brackets, its probability to have the best mean, by bootstrap over subjects.\n",
     ]
 
 

@@ -11,7 +11,7 @@ from synthbench import statistics
 from synthbench.report.caption import count, join
 from synthbench.report.columns import Column
 from synthbench.report.evidence import equivalence_lines, subjects_line
-from synthbench.report.run_folder import RunFolder
+from synthbench.report.run_folder import RunFolder, of_task
 from synthbench.report.tables import Row, Table
 from synthbench.report.trainings import Trainings
 
@@ -32,9 +32,11 @@ def findings(table: Table, run: RunFolder) -> list[str]:
         *_failures(table),
         *_lost_to_baselines(table),
         *_power(table),
+        *_untested(table),
         *_not_separable(table),
         *subjects_line(table),
         *_seeds(table, run),
+        *_fewer_seeds(table, run),
         *equivalence_lines(table),
         *_against_the_mean(table),
         *_missing_values(table),
@@ -159,7 +161,7 @@ def _power(table: Table) -> list[str]:
     if max(ranked) == 1:
         return ["One method only: nothing to rank or test."]
     family = table.tested
-    sizes = [table.n(index) for index in range(_width(table)) if not table.scores[index].of_sets]
+    sizes = [table.n(index) for index in range(_width(table))]
     if not family:
         return ["One subject only: no standard deviation and no test."] if 1 in sizes else []
     # Corrections are monotone in the raw p-values: this is the best any data of this size could do.
@@ -171,12 +173,36 @@ def _power(table: Table) -> list[str]:
         if cell.test and floor > table.alpha
     }
     together = len(family) if table.testing.correction == "holm" else 1
-    needed = statistics.pairs_needed(together, table.alpha)
+    needed = statistics.pairs_needed(together, table.alpha, table.testing.test)
+    remedy = (
+        "random sign flips cannot do it with any n: choose fewer columns or another test"
+        if needed is None
+        else f"at least {needed} subjects are needed for this table"
+    )
     return [
         f"Cannot reach significance with n = {n}: the smallest possible p is {p:.3g}, after "
-        f"correction {floor:.3g}; at least {needed} subjects are needed for this table. A missing "
-        f"mark does not mean that methods are equal."
+        f"correction {floor:.3g}; {remedy}. A missing mark does not mean that methods are equal."
         for n, (p, floor) in sorted(hopeless.items())
+    ]
+
+
+def _untested(table: Table) -> list[str]:
+    """Where the reference method has no place among those compared, nothing was tested."""
+    label = next((row.label for row in table.rows if row.method == table.testing.reference), "")
+    names = [
+        column.name
+        for index, column in enumerate(table.columns)
+        if label
+        and table.n(index) > 1
+        # One method alone has nobody to be tested against, whoever is the reference.
+        and sum(row.cells[index].ranked for row in table.rows) > 1
+        and table.opponent(index) is None
+    ]
+    if not names:
+        return []
+    return [
+        f"Nothing is tested in {_columns(names, table)}: {label}, the reference, lacks scores that "
+        "the others have."
     ]
 
 
@@ -218,6 +244,21 @@ def _seeds(table: Table, run: RunFolder) -> list[str]:
         return []
     over = f"Standard deviation over {seeds} training seeds of the mean {column.name}"
     return [f"{over}: {join(listed)}."]
+
+
+def _fewer_seeds(table: Table, run: RunFolder) -> list[str]:
+    """Name who was trained with fewer seeds than the caption says, as methods of another run."""
+    every = len(table.progress.seeds)
+    cells = of_task(run.cells, table.dataset, table.task)
+    fewer: dict[int, list[str]] = {}
+    for row in table.rows:
+        seeds = cells.loc[cells["method"] == row.method, "seed"].nunique()
+        if 0 < seeds < every:
+            fewer.setdefault(seeds, []).append(row.label)
+    return [
+        f"{join(labels)}: {count(seeds, 'training seed')}, not {every}."
+        for seeds, labels in sorted(fewer.items())
+    ]
 
 
 def _against_the_mean(table: Table) -> list[str]:

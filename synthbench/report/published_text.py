@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from synthbench.report.caption import title
+from synthbench.report.columns import signed
 from synthbench.report.published import Beside, PublishedTable
 
 HEADER = (
@@ -31,7 +32,9 @@ def body(table: PublishedTable) -> list[list[str]]:
             row.cell.metric,
             _published(row),
             row.measured.state or _measured(row),
-            "--" if math.isnan(row.difference) else f"{row.difference:+.{row.cell.decimals}f}",
+            "--"
+            if math.isnan(row.difference)
+            else signed(row.difference, max(row.cell.decimals, 0)),
             _verdict(row, sorted(numbers[reason] for reason in row.reasons)),
         ]
         for row in table.rows
@@ -112,7 +115,7 @@ def tidy(table: PublishedTable) -> Iterator[dict[str, Any]]:
 
 
 def _published(row: Beside) -> str:
-    sd = "" if row.cell.sd is None else f" ± {row.cell.sd:.{row.cell.sd_decimals}f}"
+    sd = "" if row.cell.sd is None else f" ± {row.cell.sd:.{max(row.cell.sd_decimals, 0)}f}"
     return row.cell.printed + sd
 
 
@@ -124,8 +127,8 @@ def _measured(row: Beside) -> str:
         texts = [column.format(value) for value in (mean, sd) if not math.isnan(value)]
         return " ± ".join(texts) + (f" {column.unit}" if column.unit else "")
     decimals = row.cell.decimals if row.cell.sd is None else row.cell.sd_decimals
-    text = f"{mean:.{row.cell.decimals}f}"
-    return text if math.isnan(sd) else f"{text} ± {sd:.{decimals}f}"
+    text = f"{mean:.{max(row.cell.decimals, 0)}f}"
+    return text if math.isnan(sd) else f"{text} ± {sd:.{max(decimals, 0)}f}"
 
 
 def _verdict(row: Beside, numbers: list[int]) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from scipy.stats import rankdata
 
 from synthbench.report.caption import count, join, title
+from synthbench.report.columns import percent
 from synthbench.report.evidence import places
 from synthbench.report.run_folder import RunFolder
 from synthbench.report.stats import across_datasets
@@ -119,7 +120,7 @@ def rank_intervals(table: Table, run: RunFolder) -> list[Ranks]:
                 (),
                 None,
                 f"{column.name}: ranks by mean over {table.n(index)} held-out {noun}, "
-                f"{title(table.dataset, table.task)}, 1 is best; lines: {1 - table.alpha:.0%} "
+                f"{title(table.dataset, table.task)}, 1 is best; lines: {percent(1 - table.alpha)} "
                 f"intervals if {noun} are drawn again (bootstrap); P(best): how often the method "
                 f"then has the best mean.{_partial([table])}",
             )

@@ -13,6 +13,7 @@ import pandas as pd
 from synthbench.api.errors import DataError, UsageError
 from synthbench.registry.names import did_you_mean
 from synthbench.report.segmentations import with_segmentations
+from synthbench.store.atomic import read_json
 from synthbench.store.paths import runs_root
 from synthbench.store.tables import SCORE_COLUMNS
 
@@ -128,6 +129,16 @@ class RunFolder:
             pairs = zip(scores["evaluator"], scores["metric"], strict=True)
             scores = scores.assign(metric=[renamed.get(pair, pair[1]) for pair in pairs])
         return replace(self, info={**self.info, "metrics": metrics}, scores=scores)
+
+    @property
+    def splits(self) -> dict[tuple[str, str], dict[int, Mapping[str, Any]]]:
+        """Subjects by role, by task and fold; nothing for a run that kept no list."""
+        found: dict[tuple[str, str], dict[int, Mapping[str, Any]]] = {}
+        for part in self.parts or (self,):
+            path = part.path / "splits.json"
+            for each in read_json(path) or [] if path.is_file() else []:
+                found.setdefault((each["dataset"], each["task"]), {})[int(each["fold"])] = each
+        return found
 
     @property
     def tasks(self) -> list[tuple[str, str]]:

@@ -152,7 +152,7 @@ def _methods(table: Table, index: int, resampled: Trainings) -> list[dict[str, A
 def _all_pairs(table: Table, index: int) -> dict[str, Any]:
     """Friedman's test over subjects and every pair of methods, corrected within the column."""
     scores, column = table.scores[index], table.columns[index]
-    if scores.of_sets or int(scores.ranked.sum()) < 2 or table.n(index) < 2:
+    if int(scores.ranked.sum()) < 2 or table.n(index) < 2:
         return {"friedman": None, "all_pairs": []}
     values = scores.values[scores.ranked][:, scores.common]
     names = [row.method for row in table.rows if row.cells[index].ranked]

@@ -106,8 +106,12 @@ class Table:
         return [cell for row in self.rows for cell in row.cells if cell.test is not None]
 
     def n(self, column: int) -> int:
-        """Subjects compared in a column."""
-        return int(self.scores[column].common.sum())
+        """Subjects compared in a column; 0 for a metric of whole sets.
+
+        That has one value a fold, and its title says of how many volumes.
+        """
+        scores = self.scores[column]
+        return 0 if scores.of_sets else int(scores.common.sum())
 
     def opponent(self, column: int) -> Row | None:
         """The method that the others of a column were tested against, if any was."""

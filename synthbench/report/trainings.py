@@ -43,6 +43,14 @@ class Trainings:
             else []
         )
 
+    def _test_share(self) -> float:
+        """Test subjects for each that was trained on; validation subjects were not."""
+        splits = self._run.splits.get((self._table.dataset, self._table.task), {}).values()
+        sizes = [(len(each.get("test") or ()), len(each.get("train") or ())) for each in splits]
+        if not sizes or not all(trained for _, trained in sizes):
+            return 1 / (len(self._by_fold) - 1)
+        return float(np.mean([tested / trained for tested, trained in sizes]))
+
     def _values(self, rows: pd.DataFrame) -> FloatArray:
         """Values of some rows, lined up with the compared cases, shape (M, N), NaN elsewhere."""
         table, run = self._table, self._run
@@ -74,7 +82,7 @@ class Trainings:
             over_seeds = asdict(found) | {"seeds": int(whole.sum())}
         if self._by_fold:
             means = np.array([_mean(values[a] - values[b]) for values in self._by_fold])
-            test = statistics.nadeau_bengio(means[np.isfinite(means)], 1 / (len(self._by_fold) - 1))
+            test = statistics.nadeau_bengio(means[np.isfinite(means)], self._test_share())
             over_folds = {"folds": test.folds, "t": test.statistic, "p": test.p}
         return {"over_seeds_and_subjects": over_seeds, "nadeau_bengio": over_folds}
 

@@ -81,10 +81,16 @@ def smallest_p(n: int, test: TestName = "wilcoxon") -> float:
     return min(1.0, 2.0 ** (1 - n))
 
 
-def pairs_needed(tests: int, alpha: float) -> int:
-    """Smallest n with which one of ``tests`` Holm-corrected signed-rank tests can reach alpha."""
+def pairs_needed(tests: int, alpha: float, test: TestName = "wilcoxon") -> int | None:
+    """Smallest n with which one of ``tests`` Holm-corrected tests can reach alpha.
+
+    Returns:
+        ``None`` if none can: random sign flips give no smaller p however many pairs there are.
+    """
     n = 1
-    while tests * smallest_p(n) > alpha:
+    while tests * smallest_p(n, test) > alpha:
+        if test == "permutation" and n > _ENUMERABLE:
+            return None
         n += 1
     return n
 

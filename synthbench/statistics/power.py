@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+from scipy import stats
 from statsmodels.stats.power import TTestPower
 
 from synthbench.statistics.paired import TestName, pairs_needed
@@ -12,6 +14,8 @@ from synthbench.statistics.paired import TestName, pairs_needed
 _WILCOXON = math.pi / 3
 #: More subjects than any study of this kind has.
 _MOST = 100_000
+#: Middles of equally likely parts of a distribution, for means over it.
+_PARTS = (np.arange(2000) + 0.5) / 2000
 
 
 def subjects_needed(
@@ -36,14 +40,16 @@ def subjects_needed(
         test: Which test.
 
     Returns:
-        ``None`` if the effect is not finite, zero, or needs more than 100 000.
+        ``None`` if the effect is not finite, zero, or needs more than 100 000, or if no number of
+        subjects lets this test reach alpha.
     """
     if not math.isfinite(d_z) or d_z == 0:
         return None
     solver = TTestPower()
 
     def found(n: int) -> bool:
-        return float(solver.power(abs(d_z), n, alpha / tests)) >= power
+        value = float(solver.power(abs(d_z), n, alpha / tests))
+        return (_power(abs(d_z), n, alpha / tests) if math.isnan(value) else value) >= power
 
     few, enough = 1, 2
     while not found(enough):
@@ -55,4 +61,15 @@ def subjects_needed(
         few, enough = (few, middle) if found(middle) else (middle, enough)
     if test == "wilcoxon":
         enough = math.ceil(enough * _WILCOXON)
-    return enough if test == "paired-t" else max(enough, pairs_needed(tests, alpha))
+    least = pairs_needed(tests, alpha, test)
+    return None if least is None else max(enough, least)
+
+
+def _power(d_z: float, n: int, alpha: float) -> float:
+    """Power of the paired t-test where scipy's noncentral t, and so statsmodels, gives NaN.
+
+    That happens for large effects in few subjects, where the wrong tail adds nothing.
+    """
+    limit = stats.t.isf(alpha / 2, n - 1)
+    spread = np.sqrt(stats.chi2.ppf(_PARTS, n - 1) / (n - 1))
+    return float(stats.norm.cdf(d_z * math.sqrt(n) - limit * spread).mean())

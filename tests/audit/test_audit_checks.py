@@ -231,3 +231,12 @@ def test_a_claimed_winner_with_the_worse_mean_is_more_likely_worse():
     )
     assert finding.method == "a"
     assert dict(finding.values)["p_at_0.5"] > 0.5
+
+
+def test_powers_of_ten_are_printed():
+    claims = [
+        Claim("", "a", "MAE", 1200.0, decimals=-2, better="lower", mark="best"),
+        Claim("", "b", "MAE", 1100.0, decimals=-2, better="lower"),
+    ]
+    (found,) = audit(claims)
+    assert found.message == "1200 is marked as the best, but b (1100) is the best."

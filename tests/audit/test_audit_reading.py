@@ -100,3 +100,18 @@ def test_a_file_that_is_no_text(tmp_path):
     (tmp_path / "table.csv").write_bytes(b"\xff\xfe\x00\x01")
     with pytest.raises(DataError, match="cannot be read"):
         read(tmp_path / "table.csv")
+
+
+def test_a_bar_within_a_name_parts_no_cells(tmp_path):
+    run = RunFolder.load(
+        write_run(
+            tmp_path,
+            scores_of({"x/a": [20.0, 21.0], "x/b": [22.0, 24.0]}),
+            methods={"x/a": {"label": "a|b_*"}},
+        )
+    )
+    (printed,) = build_tables(run)
+    claims = table(tmp_path, markdown.render(printed, run), "table.md")
+    assert [(claim.method, claim.mean) for claim in claims] == [("a|b_*", 20.5), ("x/b", 23.0)]
+    (claim,) = table(tmp_path, "| method | MAE\n|---|---\n| a | 2.0\n", "open.md")
+    assert claim.mean == 2.0

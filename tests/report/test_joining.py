@@ -165,3 +165,34 @@ def test_the_command_refuses_in_two_lines(tmp_path, capsys):
     told = capsys.readouterr()
     assert told.out == ""
     assert [line.split(":")[0] for line in told.err.splitlines()] == ["Error", "hint"]
+
+
+def test_every_pair_of_runs_is_compared(tmp_path):
+    others = [
+        load(tmp_path, "x/b", splits=({"task": "t2 -> t1"},)),
+        load(tmp_path, "x/c", splits=({"task": "t2 -> t1", "test": ["s00", "s07"]},)),
+    ]
+    with pytest.raises(DataError, match="only x-b tests s01 and only x-c tests s07"):
+        join([load(tmp_path, "x/a"), *others])
+
+
+def test_runs_of_one_name_do_not_lose_scores(tmp_path):
+    runs = [load(tmp_path / str(n), prep={}, name="demo") for n in range(3)]
+    runs = [
+        replace(run, scores=run.scores.assign(value=run.scores["value"] + number))
+        for number, run in enumerate(runs)
+    ]
+    (table,) = build_tables(join(runs))
+    found = {row.label: row.cells[0].mean for row in table.rows}
+    assert found == {"x/a": 20.5, "x/a (demo#2)": 21.5, "x/a (demo#3)": 22.5}
+
+
+def test_methods_trained_with_fewer_seeds_are_named(tmp_path):
+    rows = [row for seed in range(3) for row in scores_of({"x/a": [20.0, 21.0]}, seed=seed)]
+    one = RunFolder.load(write_run(tmp_path, rows, name="one"))
+    two = RunFolder.load(write_run(tmp_path, scores_of({"x/b": [22.0, 23.0]}), name="two"))
+    run = join([one, two])
+    (table,) = build_tables(run)
+    assert "x/b: 1 training seed, not 3." in notes(table, run)
+    (table,) = build_tables(one)
+    assert not any("not 3" in note for note in notes(table, one))

@@ -24,6 +24,8 @@ HOSTILE = (
     "--|*`[x](y)",
     "Größe µ Δ → ≥ 漢字 é",
     r"\end{table}\\",
+    "[2] 漢 5％",  # noqa: RUF001
+    "*＼input｛/etc/hostname｝",  # noqa: RUF001
 )
 
 
@@ -99,7 +101,12 @@ def test_failed_cells_keep_row_and_reason_in_every_format(tmp_path):
         ("Größe", r"Gr\"{o}\ss{}e"),
         ("naïve é", "na\\\"{\\i}ve \\'{e}"),
         ("µ Δ λ", r"$\mu$ $\Delta$ $\lambda$"),
-        ("漢\x07", "[U+6F22][U+0007]"),
+        ("漢\x07", "{}[U+6F22][U+0007]"),
+        # Full-width characters are the plain ones underneath.
+        ("＼input｛x｝ 5％ ＆", r"\textbackslash{}input\{x\} 5\% \&"),  # noqa: RUF001
+        # Behind a row break, these would be its arguments.
+        ("[2] a", "{}[2] a"),
+        ("*a", "{}*a"),
     ],
 )
 def test_latex_gets_no_letter_that_it_does_not_know(text, expected):

@@ -248,3 +248,71 @@ def test_wrong_choices_are_usage_errors(tmp_path, capsys, option, message):
     folder = write_run(tmp_path, scores_of(GOLDEN))
     assert main(["report", str(folder), *option]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_a_reference_without_scores_is_said_to_leave_nothing_tested(tmp_path):
+    folder = write_run(
+        tmp_path,
+        scores_of(GOLDEN),
+        [*(cell(name) for name in GOLDEN), cell("x/big", "oom", message="no memory")],
+    )
+    run = RunFolder.load(folder)
+    told = "Nothing is tested in PSNR (foreground): x/big, the reference, lacks scores that the"
+    (table,) = build_tables(run, testing=Testing(reference="x/big"))
+    assert not table.tested
+    assert f"{told} others have." in notes(table, run)
+    (table,) = build_tables(run, testing=Testing(reference="x/a"))
+    assert not any("Nothing is tested" in note for note in notes(table, run))
+
+
+def test_levels_and_differences_are_printed_as_they_are(tmp_path):
+    run = RunFolder.load(write_run(tmp_path, scores_of(GOLDEN)))
+    (table,) = build_tables(run, testing=Testing(alpha=0.001))
+    text = markdown.appendix(run, [table], [])
+    assert "99.9% interval" in text
+    assert "100% interval" not in text
+    shift = {"x/a": VALUES["A"], "x/b": VALUES["A"] - np.array([1e-7, 2e-7] * 6)}
+    run = RunFolder.load(write_run(tmp_path / "2", scores_of(shift)))
+    (table,) = build_tables(run)
+    text = markdown.appendix(run, [table], [])
+    assert "+0.000 to +0.000" in text
+    assert "-0.000" not in text
+
+
+def test_a_metric_of_sets_does_not_count_as_a_subject(tmp_path):
+    about = {"evaluator": "x/fid", "label": "FID", "better": "lower", "version": 1}
+    rows = scores_of(GOLDEN) + [
+        score(name, "", 9.0 + at, metric="fid", evaluator="x/fid") for at, name in enumerate(GOLDEN)
+    ]
+    run = RunFolder.load(write_run(tmp_path, rows, metrics=METRICS | {"fid": about}))
+    (table,) = build_tables(run)
+    assert [table.n(0), table.n(1)] == [12, 0]
+    assert "over n = 12 held-out subjects in the foreground" in caption(table, run)
+    assert stats([table], run)["tables"][0]["columns"][1]["all_pairs"] == []
+
+
+def test_folds_are_corrected_by_the_subjects_that_were_trained_on(tmp_path):
+    rng = np.random.default_rng(0)
+    rows = [
+        score(method, f"s{n:02d}", 20 + gain + rng.normal(0, 0.2), fold=n % 3)
+        for method, gain in (("x/a", 0.0), ("x/b", 0.3))
+        for n in range(12)
+    ]
+    run, tables = load(tmp_path, rows)
+
+    def corrected():
+        return stats(tables, run)["tables"][0]["columns"][0]["comparisons"][0]["nadeau_bengio"]
+
+    plain = corrected()
+    names = [f"s{n:02d}" for n in range(12)]
+    splits = [
+        {
+            **{"dataset": "core/phantom", "task": "t1 -> t2", "fold": fold},
+            # A third is tested, a third trained on, a third kept for validation.
+            **{"test": names[fold::3], "train": names[(fold + 1) % 3 :: 3]},
+        }
+        for fold in range(3)
+    ]
+    (run.path / "splits.json").write_text(json.dumps(splits))
+    # The variance grows from 1/3 + 1/2 to 1/3 + 1 times that of the folds.
+    assert corrected()["t"] == pytest.approx(plain["t"] * np.sqrt((1 / 3 + 1 / 2) / (1 / 3 + 1)))

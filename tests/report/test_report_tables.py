@@ -1,5 +1,4 @@
 import math
-import re
 
 import numpy as np
 import pytest
@@ -211,7 +210,8 @@ def test_subjects_that_several_differences_would_need_are_said_once(tmp_path):
     values["x/d"] = values["x/c"]
     run, table = load(tmp_path, scores_of(values))
     (line,) = [note for note in notes(table, run) if "would need" in note]
-    assert re.search(r": about \d+ for x/b; about \d+ for x/c and x/d\.$", line)
+    # d_z is 1.4 for x/b and 4.5 for the others, which the least n for three tests then decides.
+    assert line.endswith(": about 7 for x/c and x/d; about 10 for x/b.")
 
 
 def test_a_lost_duel_with_a_baseline_is_said_aloud(tmp_path):

@@ -70,3 +70,26 @@ def test_subjects_needed_grows_with_the_family_and_shrinks_with_the_effect():
     assert statistics.subjects_needed(50.0, alpha=0.05) == 6  # no fewer can reach significance
     assert statistics.subjects_needed(1e-5, alpha=0.05) is None
     assert statistics.subjects_needed(float("nan"), alpha=0.05) is None
+
+
+@pytest.mark.parametrize(("d_z", "needed"), [(5.0, 4), (10.0, 3), (20.0, 3), (40.0, 2), (1e12, 2)])
+def test_large_effects_need_few_subjects_where_statsmodels_finds_no_power(d_z, needed):
+    # By simulation: 0.71, 0.99 (d_z = 5, n = 3 and 4), 0.29, 0.99 (10; 2 and 3).
+    assert statistics.subjects_needed(d_z, alpha=0.05, tests=3, test="paired-t") == needed
+
+
+def test_random_sign_flips_may_not_reach_significance_with_any_n():
+    assert statistics.pairs_needed(240, 0.05, "permutation") == 14
+    assert statistics.pairs_needed(260, 0.05, "permutation") is None
+    assert statistics.pairs_needed(260, 0.05) == 14
+    assert statistics.subjects_needed(1.0, alpha=0.05, tests=260, test="permutation") is None
+
+
+def test_subjects_needed_never_grow_with_the_effect():
+    # By simulation, 68 subjects find d_z = 0.54 at 0.05 / 72 in 80.6 % of samples.
+    assert statistics.subjects_needed(0.54, alpha=0.05, tests=72, test="paired-t") == 68
+    sizes = [
+        statistics.subjects_needed(d_z, alpha=0.05, tests=72, test="paired-t")
+        for d_z in np.geomspace(0.2, 20, 60)
+    ]
+    assert sizes == sorted(sizes, reverse=True)

@@ -208,3 +208,13 @@ def test_corrections_leave_the_garbage_collector_as_it_was():
         assert gc.get_freeze_count() >= frozen > 0
     finally:
         gc.unfreeze()
+
+
+def test_the_mean_of_equal_seeds_is_their_value_to_the_last_digit():
+    values = np.random.default_rng(0).normal(30, 1, 60)
+    assert np.any((values + values + values) / 3 != values)
+    units = np.array([f"s{number:02d}" for number in range(60)])
+    _, means = statistics.mean_by_unit(np.repeat(units, 3), np.repeat(values, 3))
+    assert np.array_equal(means, values)
+    _, means = statistics.mean_by_unit(np.array(["a", "a", "b"]), np.array([np.inf, 1.0, np.nan]))
+    assert not np.isfinite(means).any()

@@ -10,6 +10,7 @@ from typing import Any
 
 from synthbench.report import published_text
 from synthbench.report.caption import BETTER_MARK, WORSE_MARK
+from synthbench.report.columns import signed
 from synthbench.report.progress import STATE_MARKS
 from synthbench.report.published import published_tables
 from synthbench.report.run_folder import RunFolder, of_task
@@ -60,7 +61,7 @@ def _cell(table: Table, index: int, cell: Cell) -> ShownCell:
     detail = ""
     opponent = table.opponent(index)
     if cell.test and opponent:
-        difference = f"{cell.test.mean_difference:+.{column.decimals + 1}f}"
+        difference = signed(cell.test.mean_difference, column.decimals + 1)
         detail = f"{difference} to {opponent.label}, adjusted p = {cell.p_adjusted:.2g}"
     return ShownCell(
         text=text,
@@ -84,7 +85,7 @@ class Glance:
         opponent: The method that the others were tested against, or ``""``.
         close: Those that are not shown to differ from it; ``None`` where nothing was tested.
         all_close: Whether that is all of them.
-        n: Subjects compared.
+        n: Subjects compared; 0 for a metric of whole sets.
     """
 
     column: str
