@@ -125,7 +125,8 @@ def _long(cells: dict[str, str], line: int) -> list[Claim]:
         if needed not in cells:
             raise ValueError(f"a table with a column metric also needs one named {needed}")
     number = _cell(cells["mean"], "mean")
-    if number is None:
+    # Of a CSV of synthbench's own, measured numbers stand a second time beside published ones.
+    if number is None or cells.get("state") == "published":
         return []
     sd = _cell(cells.get("sd", ""), "sd")
     mark = cells.get("mark", "").lower()
@@ -135,6 +136,8 @@ def _long(cells: dict[str, str], line: int) -> list[Claim]:
     if better not in _BETTER:
         raise ValueError(f"better {better!r} is neither higher nor lower")
     metric, by_title = _metric(cells["metric"])
+    if region := cells.get("region"):
+        metric = f"{metric}, {region}"
     claim = _claim(cells, metric, _BETTER[better] or by_title or direction(metric), number, line)
     if sd is not None:
         claim = replace(claim, sd=sd.mean, sd_decimals=sd.decimals)
@@ -179,7 +182,7 @@ def _claim(
     if width is not None and width.mean <= 0:
         raise ValueError(f"range {data_range!r} is not positive")
     return Claim(
-        task=about.get("task") or about.get("dataset") or "",
+        task=": ".join(filter(None, (about.get("dataset"), about.get("task")))),
         method=about["method"],
         metric=metric,
         mean=number.mean,

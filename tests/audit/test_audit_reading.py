@@ -2,7 +2,7 @@ import pytest
 
 from synthbench.api.errors import DataError
 from synthbench.audit import read
-from synthbench.report import markdown
+from synthbench.report import markdown, tidy
 from synthbench.report.run_folder import RunFolder
 from synthbench.report.tables import build_tables
 from tests.report.handmade import cell, scores_of, write_run
@@ -115,3 +115,16 @@ def test_a_bar_within_a_name_parts_no_cells(tmp_path):
     assert [(claim.method, claim.mean) for claim in claims] == [("a|b_*", 20.5), ("x/b", 23.0)]
     (claim,) = table(tmp_path, "| method | MAE\n|---|---\n| a | 2.0\n", "open.md")
     assert claim.mean == 2.0
+
+
+def test_own_csv_is_read_with_its_regions_and_datasets(tmp_path):
+    values = {"x/a": [20.0, 21.0, 22.0], "x/b": [22.0, 23.5, 24.0]}
+    rows = scores_of(values) + scores_of(values, region="whole")
+    run = RunFolder.load(write_run(tmp_path, rows + scores_of(values, dataset="x/other")))
+    claims = table(tmp_path, tidy.render(build_tables(run), run))
+    assert {(claim.task, claim.metric) for claim in claims} == {
+        ("core/phantom: t1 -> t2", "psnr, foreground"),
+        ("core/phantom: t1 -> t2", "psnr, whole"),
+        ("x/other: t1 -> t2", "psnr, foreground"),
+    }
+    assert {(claim.kind, claim.better, claim.n) for claim in claims} == {("psnr", "higher", 3)}
