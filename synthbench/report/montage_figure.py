@@ -172,7 +172,7 @@ def _foot(
         if 0 in colours:
             names[0] = "all label values"
         lines = [Line2D([], [], color=colour, linewidth=1.2) for colour in colours.values()]
-        figure.legend(
+        legend = figure.legend(
             lines,
             [names[value] for value in colours],
             loc="lower left",
@@ -184,6 +184,8 @@ def _foot(
             borderpad=0,
             handlelength=1.2,
         )
+        for entry in legend.get_texts():
+            entry.set_parse_math(False)
 
 
 def _write(

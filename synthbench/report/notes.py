@@ -273,8 +273,8 @@ def _against_the_mean(table: Table) -> list[str]:
                 if (cell.test.mean_difference < 0) != column.higher_is_better:
                     first, second = second, first
                 lines.append(
-                    f"{first} has the worse mean in {column.name} yet is better than "
-                    f"{second} in most subjects (adjusted p = {cell.p_adjusted:.2g}): a few "
+                    f"{first} has the worse mean in {column.name}, yet by ranks its gains over "
+                    f"{second} outweigh its losses (adjusted p = {cell.p_adjusted:.2g}): a few "
                     "large losses decide the mean."
                 )
     return lines

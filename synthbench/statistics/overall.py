@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,7 +21,7 @@ class Friedman:
         chi2: Friedman's statistic, corrected for ties.
         p: Its p-value by the chi-squared approximation.
         f: Iman and Davenport's F (1980), which is less conservative.
-        f_p: Its p-value.
+        f_p: Its p-value; where all blocks have one order, the chance of that.
         mean_ranks: Mean rank of each method, 1 best, shape (M,).
     """
 
@@ -49,14 +50,20 @@ def friedman(values: FloatArray, *, higher_is_better: bool) -> Friedman | None:
     outcome = stats.friedmanchisquare(*ranks)
     chi2 = float(outcome.statistic)
     rest = n * (k - 1) - chi2
-    # The same order in every block leaves F nothing to divide by.
+    # The same order in every block leaves F nothing to divide by, and two blocks agree by chance
+    # often enough: that chance is known.
     f = (n - 1) * chi2 / rest if rest > 1e-9 else float("inf")
+    f_p = float(stats.f.sf(f, k - 1, (k - 1) * (n - 1)))
+    if f == float("inf"):
+        _, alike = np.unique(ranks[:, 0], return_counts=True)
+        orders = math.factorial(k) // math.prod(math.factorial(int(size)) for size in alike)
+        f_p = float(orders) ** (1 - n)
     return Friedman(
         n=n,
         chi2=chi2,
         p=float(outcome.pvalue),
         f=f,
-        f_p=float(stats.f.sf(f, k - 1, (k - 1) * (n - 1))),
+        f_p=f_p,
         mean_ranks=ranks.mean(axis=1),
     )
 
@@ -128,7 +135,8 @@ def conover(
         correction: How to correct over all pairs.
 
     Returns:
-        Adjusted p-values, shape (M, M), 1 on the diagonal.
+        Adjusted p-values, shape (M, M), 1 on the diagonal; NaN beside it where the same order in
+        every block leaves no error to compare differences with.
     """
     k, n = values.shape
     ranks = _ranks(values, higher_is_better)
@@ -137,8 +145,7 @@ def conover(
     error = np.sqrt(2 * (n * squares - float(np.sum(sums**2))) / freedom)
     first, second = np.triu_indices(k, 1)
     gaps = np.abs(sums[first] - sums[second])
-    # The same order in every block leaves no error: any difference of ranks is then decisive.
-    t = np.divide(gaps, error) if error > 0 else np.where(gaps > 0, np.inf, 0.0)
+    t = gaps / error if error > 0 else np.full(len(gaps), np.nan)
     adjusted = np.ones((k, k))
     adjusted[first, second] = correct(np.asarray(2 * stats.t.sf(t, freedom)), correction)
     adjusted[second, first] = adjusted[first, second]

@@ -12,7 +12,7 @@ from synthbench.api import Intensity, Subject, UsageError
 from synthbench.cli.data import command
 from synthbench.cli.data_show import _choose
 from synthbench.report.montage import load_montage
-from synthbench.report.montage_figure import _label_colours, _shared_window
+from synthbench.report.montage_figure import _label_colours, _shared_window, draw_montage
 
 MR = Intensity(kind="percentile")
 CT = Intensity(kind="window", low=-1024, high=3000, unit="HU")
@@ -169,3 +169,12 @@ def test_many_label_values_are_outlined_together(tmp_path: Path) -> None:
     label = save(tmp_path / "l.nii", (array // 40).astype(np.uint8))
     subject = Subject("s", {"t1": save(tmp_path / "t1.nii", array)}, label=label)
     assert list(_label_colours(load_montage("d", [subject], {"t1": MR}))) == [0]
+
+
+def test_names_of_labels_are_no_formulas(tmp_path: Path) -> None:
+    array = np.arange(960, dtype=np.float32).reshape(12, 10, 8)
+    label = save(tmp_path / "l.nii", (array > 500).astype(np.uint8))
+    subject = Subject("s", {"t1": save(tmp_path / "t1.nii", array)}, label=label)
+    montage = load_montage("d", [subject], {"t1": MR}, {r"$\x$": (1,)})
+    draw_montage(montage, tmp_path / "m.png")
+    assert (tmp_path / "m.png").is_file()

@@ -102,7 +102,7 @@ def test_ranks_against_the_mean_are_told_from_both_sides(tmp_path):
             testing=Testing(reference=reference),
         )
         told = [note for note in notes(table, run) if "a few large losses" in note]
-        assert told[0].startswith("x/b has the worse mean in PSNR (foreground) yet is better than")
+        assert told[0].startswith("x/b has the worse mean in PSNR (foreground), yet by ranks")
 
 
 def test_with_false_discovery_rates_fewer_subjects_may_suffice(tmp_path):

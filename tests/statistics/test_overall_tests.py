@@ -1,5 +1,8 @@
+from itertools import permutations, product
+
 import numpy as np
 import pytest
+from scipy import stats
 
 from synthbench import statistics
 from tests.statistics.golden import MATRIX
@@ -36,12 +39,16 @@ def test_pairs_that_cannot_be_separated_are_grouped():
     assert statistics.not_separable(ranks, 0.1) == []
 
 
-def test_an_order_without_exception():
-    values = np.array([[1.0] * 5, [2.0] * 5, [3.0] * 5])
+@pytest.mark.parametrize(("one", "n"), [((1.0, 2.0, 3.0), 5), ((1.0, 2.0, 2.0), 4), ((1, 2, 3), 2)])
+def test_an_order_without_exception(one, n):
+    values = np.array(one, dtype=float)[:, None].repeat(n, axis=1)
     test = statistics.friedman(values, higher_is_better=False)
-    assert test.mean_ranks.tolist() == [1, 2, 3]
-    assert (test.f, test.f_p) == (float("inf"), 0.0)
-    assert statistics.conover(values, higher_is_better=False)[0, 2] == 0
+    assert test.mean_ranks.tolist() == stats.rankdata(one).tolist()
+    # F has no finite value; by enumeration, so many blocks agree by chance this often.
+    orders = sorted(set(permutations(one)))
+    alike = [len(set(drawn)) == 1 for drawn in product(orders, repeat=n)]
+    assert (test.f, test.f_p) == (float("inf"), pytest.approx(np.mean(alike)))
+    assert np.isnan(statistics.conover(values, higher_is_better=False)[0, 2])
 
 
 def test_friedman_needs_three_methods_two_blocks_and_a_difference():
