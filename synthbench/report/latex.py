@@ -10,7 +10,8 @@ from itertools import groupby
 
 from synthbench.report import published_text
 from synthbench.report.caption import BETTER_MARK, WORSE_MARK, caption, definitions
-from synthbench.report.notes import findings, provenance, remarks
+from synthbench.report.notes import findings, remarks
+from synthbench.report.provenance import provenance
 from synthbench.report.published import PublishedTable, published_tables
 from synthbench.report.run_folder import RunFolder, short_name
 from synthbench.report.tables import Cell, Row, Table

@@ -11,7 +11,8 @@ from synthbench.report.caption import BETTER_MARK, WORSE_MARK, caption, definiti
 from synthbench.report.columns import percent
 from synthbench.report.differences import DIFFERENCES_NOTE, difference_rows
 from synthbench.report.evidence import places
-from synthbench.report.notes import notes, provenance
+from synthbench.report.notes import notes
+from synthbench.report.provenance import provenance
 from synthbench.report.published import published_tables
 from synthbench.report.run_folder import RunFolder
 from synthbench.report.stats import across_datasets

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
-
 import numpy as np
 
 from synthbench import statistics
 from synthbench.report.caption import count, join
 from synthbench.report.columns import Column
 from synthbench.report.evidence import equivalence_lines, subjects_line
+from synthbench.report.gaps import failures, in_words, missing_values, progress
 from synthbench.report.run_folder import RunFolder, of_task
 from synthbench.report.tables import Row, Table
 from synthbench.report.trainings import Trainings
-
-_LONGEST_MESSAGE = 400
-#: Columns or subjects that a note names.
-_MOST_NAMED = 3
 
 
 def notes(table: Table, run: RunFolder) -> list[str]:
@@ -28,8 +22,8 @@ def notes(table: Table, run: RunFolder) -> list[str]:
 def findings(table: Table, run: RunFolder) -> list[str]:
     """What the numbers of a table do and do not show: part of :func:`notes`."""
     return [
-        *_progress(table),
-        *_failures(table),
+        *progress(table),
+        *failures(table),
         *_lost_to_baselines(table),
         *_power(table),
         *_untested(table),
@@ -39,7 +33,7 @@ def findings(table: Table, run: RunFolder) -> list[str]:
         *_fewer_seeds(table, run),
         *equivalence_lines(table),
         *_against_the_mean(table),
-        *_missing_values(table),
+        *missing_values(table),
     ]
 
 
@@ -50,73 +44,6 @@ def remarks(table: Table, run: RunFolder) -> list[str]:
         *(str(note) for note in run.info.get("notes") or ()),
         *_of_segmenters(table, run),
     ]
-
-
-def provenance(run: RunFolder) -> list[str]:
-    """Say what made the run: command, versions, hardware; of several runs one after the other."""
-    return [line for part in run.parts or (run,) for line in _made_by(part)]
-
-
-def _made_by(run: RunFolder) -> list[str]:
-    lines = [f"Run: {run.name}, {run.info.get('created', 'date unknown')}"]
-    if run.info.get("command"):
-        lines.append(f"Command: {run.info['command']}")
-    versions = {"synthbench": run.info.get("synthbench_version"), **_mapping(run, "versions")}
-    named = [f"{name} {value}" for name, value in versions.items() if value]
-    if named:
-        lines.append(f"Versions: {', '.join(named)}")
-    hardware = _mapping(run, "hardware")
-    if hardware:
-        lines.append(f"Hardware: {_hardware(hardware)}")
-    return lines
-
-
-def _hardware(found: Mapping[str, Any]) -> str:
-    gpus = ", ".join(found.get("gpus") or []) or "no GPU"
-    return (
-        f"{found.get('cpu')}, {found.get('cores')} cores, {found.get('memory_gb')} GB, {gpus}, "
-        f"{found.get('system')}"
-    )
-
-
-def _mapping(run: RunFolder, key: str) -> dict[str, object]:
-    value = run.info.get(key)
-    return dict(value) if isinstance(value, dict) else {}
-
-
-def _progress(table: Table) -> list[str]:
-    state = table.progress
-    if state.finished == state.total:
-        return []
-    return [
-        f"PARTIAL TABLE: {state.finished} of {count(state.total, 'cell')} finished; "
-        "numbers, ranks and tests will change."
-    ]
-
-
-def _failures(table: Table) -> list[str]:
-    lines = []
-    for row in table.rows:
-        state = table.progress.methods[row.method]
-        broken = state.total - state.done - state.unfinished
-        if broken:
-            why = f": {_shorten(state.message)}" if state.message else ""
-            lines.append(
-                f"{row.label}: {broken} of {count(state.total, 'cell')} {state.mark}{why}."
-            )
-        partial = [cell.n for cell in row.cells if not cell.state and not cell.ranked]
-        if row.bound:
-            continue
-        of_subjects = any(not scores.of_sets for scores in table.scores)
-        if partial and of_subjects:
-            sizes = " to ".join(str(size) for size in sorted({min(partial), max(partial)}))
-            lines.append(
-                f"{row.label} lacks subjects that other methods have: its numbers stand for "
-                f"n = {sizes} and are neither ranked nor tested."
-            )
-        elif state.done and state.done < state.total:
-            lines.append(f"{row.label}: means over {state.done} of {count(state.total, 'cell')}.")
-    return lines
 
 
 def _lost_to_baselines(table: Table) -> list[str]:
@@ -201,7 +128,7 @@ def _untested(table: Table) -> list[str]:
     if not names:
         return []
     return [
-        f"Nothing is tested in {_columns(names, table)}: {label}, the reference, lacks scores that "
+        f"Nothing is tested in {in_words(names, table)}: {label}, the reference, lacks scores that "
         "the others have."
     ]
 
@@ -280,56 +207,6 @@ def _against_the_mean(table: Table) -> list[str]:
     return lines
 
 
-def _missing_values(table: Table) -> list[str]:
-    """Group what evaluators flagged by reason, methods and columns."""
-    labels = {row.method: row.label for row in table.rows}
-    flagged: dict[tuple[str, str, str], dict[str, set[str]]] = {}
-    for column, scores in zip(table.columns, table.scores, strict=True):
-        for method, status, subject, detail in scores.details:
-            where = flagged.setdefault((method, status, detail), {})
-            where.setdefault(column.name, set()).add(subject)
-    alike: dict[tuple[str, str, tuple[str, ...]], dict[str, set[str]]] = {}
-    for (method, status, detail), where in flagged.items():
-        group = alike.setdefault((status, detail, tuple(where)), {})
-        group[labels.get(method, method)] = set().union(*where.values())
-    lines = []
-    for (status, detail, names), group in alike.items():
-        why = f": {_shorten(detail)}" if detail else ""
-        cases = _cases([*group.values()])
-        lines.append(f"{join([*group])}: {_columns(names, table)} {status} in {cases}{why}.")
-    dropped: dict[int, list[str]] = {}
-    for index, (column, scores) in enumerate(zip(table.columns, table.scores, strict=True)):
-        if 0 < table.n(index) < len(scores.units):
-            dropped.setdefault(len(scores.units) - table.n(index), []).append(column.name)
-    if dropped:
-        listed = join([f"{count(n, 'case')} from {_columns(c, table)}" for n, c in dropped.items()])
-        lines.append(f"Only cases with a value from every ranked method count; left out: {listed}.")
-    return lines
-
-
-def _columns(names: Sequence[str], table: Table) -> str:
-    """Columns in a sentence, none of it longer than the table's own head."""
-    if len(names) == len(table.columns) > 1:
-        return "every column"
-    if len(names) <= _MOST_NAMED + 1:
-        return join([*names])
-    return f"{', '.join(names[:_MOST_NAMED])} and {len(names) - _MOST_NAMED} more columns"
-
-
-def _cases(subjects: Sequence[set[str]]) -> str:
-    """Of how many subjects, and of which, where they are few and the same for all methods."""
-    every = set().union(*subjects)
-    if every == {""}:
-        return "the whole set"
-    sizes = sorted({len(each) for each in subjects})
-    if len(sizes) > 1:
-        return f"{sizes[0]} to {sizes[-1]} subjects"
-    told = ""
-    if len(every) == sizes[0] <= _MOST_NAMED:
-        told = f" ({', '.join(sorted(every))})"
-    return f"{count(sizes[0], 'subject')}{told}"
-
-
 def _of_methods(table: Table, run: RunFolder) -> list[str]:
     lines = []
     for row in table.rows:
@@ -355,8 +232,3 @@ def _of_segmenters(table: Table, run: RunFolder) -> list[str]:
 
 def _width(table: Table) -> int:
     return len(table.columns)
-
-
-def _shorten(text: str) -> str:
-    text = " ".join(text.split()).rstrip(".")
-    return text if len(text) <= _LONGEST_MESSAGE else text[: _LONGEST_MESSAGE - 1] + "…"

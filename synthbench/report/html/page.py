@@ -22,7 +22,8 @@ from synthbench.report.html.charts import differences, distribution, ranks
 from synthbench.report.html.critical import critical_difference
 from synthbench.report.html.curves import COLOURS, training_curves
 from synthbench.report.html.subjects import Shown, default_subjects, error_colours, show
-from synthbench.report.notes import notes, provenance
+from synthbench.report.notes import notes
+from synthbench.report.provenance import provenance
 from synthbench.report.run_folder import RunFolder, short_name
 from synthbench.report.tables import Table
 from synthbench.store.atomic import write_text
