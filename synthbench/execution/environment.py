@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import subprocess
 from functools import cache
@@ -10,6 +9,8 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import psutil
+
+from synthbench.volumes.parallel import cores
 
 _PACKAGES = ("torch", "monai", "numpy", "scipy", "scikit-image", "nibabel", "pandas", "nilearn")
 
@@ -29,9 +30,7 @@ def hardware() -> dict[str, Any]:
     """Processor, memory and GPUs of this machine."""
     return {
         "cpu": _processor(),
-        "cores": len(os.sched_getaffinity(0))
-        if hasattr(os, "sched_getaffinity")
-        else os.cpu_count(),
+        "cores": cores(),
         "memory_gb": round(psutil.virtual_memory().total / 1e9, 1),
         "gpus": [name for _, name in gpus()],
         "system": f"{platform.system()} {platform.machine()}",

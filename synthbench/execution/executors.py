@@ -12,13 +12,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Any, Protocol
 
-import psutil
-
 from synthbench.api import DataError
 from synthbench.execution.environment import gpus
 from synthbench.registry import Registry
 from synthbench.store.atomic import read_json
-from synthbench.volumes.parallel import cores
+from synthbench.volumes import parallel
 
 Outcome = dict[str, Any]
 Report = Callable[[Mapping[str, Any]], None]
@@ -207,7 +205,7 @@ class LocalExecutor:
         if devices:
             environment["CUDA_VISIBLE_DEVICES"] = devices[slot % len(devices)]
         if self.slots > 1 and "OMP_NUM_THREADS" not in environment:
-            environment["OMP_NUM_THREADS"] = str(max(1, cores() // self.slots))
+            environment["OMP_NUM_THREADS"] = str(max(1, parallel.cores() // self.slots))
         return environment
 
     def submit(self, folder: Path, report: Report) -> Handle:
@@ -227,8 +225,8 @@ class LocalExecutor:
 
 
 def _slots_of_cores(cells: int) -> int:
-    memory = psutil.virtual_memory().total // _MEMORY_PER_JOB
-    return max(1, min(cores(), cells, memory))
+    memory = parallel.memory() // _MEMORY_PER_JOB
+    return max(1, min(parallel.cores(), cells, memory))
 
 
 def _read_progress(path: Path) -> Mapping[str, Any] | None:

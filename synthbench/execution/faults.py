@@ -13,7 +13,7 @@ from synthbench.execution.subjects import contents, files
 from synthbench.store import versions
 from synthbench.store.atomic import read_json, write_json
 from synthbench.store.keys import digest
-from synthbench.volumes.hashing import ContentIndex, find_duplicates
+from synthbench.volumes.hashing import ContentIndex, find_duplicates, unpacked_digests
 from synthbench.volumes.parallel import side_by_side
 
 _MOST_TOLD = 5
@@ -65,8 +65,7 @@ def sort_out(
         bad |= faults
         rest = [subject for subject in rest if subject.id not in faults]
     copies = find_duplicates(
-        {subject.id: content[subject.id]["volumes"].values() for subject in rest},
-        {subject.id: subject.patient for subject in rest},
+        _unpacked(rest, wanted, content), {subject.id: subject.patient for subject in rest}
     )
     bad |= {copy: f"it holds the same volume as subject {other}" for copy, other in copies.items()}
     rest = [subject for subject in rest if subject.id not in copies]
@@ -75,6 +74,20 @@ def sort_out(
     if not rest:
         raise DataError(told(bad), "correct them; `synthbench data check` lists what is wrong")
     return rest, {subject.id: content[subject.id] for subject in rest}, bad
+
+
+def _unpacked(
+    subjects: Sequence[Subject], wanted: Sequence[str], content: Mapping[str, Any]
+) -> dict[str, list[str]]:
+    """What identifies each subject's volumes, however their files are compressed."""
+    kept = {s.id: [(s.volumes[m], content[s.id]["volumes"][m]) for m in wanted] for s in subjects}
+    same = unpacked_digests(
+        {origin: d for pairs in kept.values() for origin, d in pairs if isinstance(origin, Path)}
+    )
+    return {
+        subject: [same[origin] if isinstance(origin, Path) else d for origin, d in pairs]
+        for subject, pairs in kept.items()
+    }
 
 
 def told(bad: Mapping[str, str]) -> str:

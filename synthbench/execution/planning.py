@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -71,6 +72,7 @@ def complete(planner: Planner, store: Path) -> Plan:
 
     Raises:
         NothingSelectedError: If no cell is left.
+        UsageError: If two cells would have one folder.
     """
     plan = planner.plan
     plan.published = published_record(planner.suite)
@@ -78,6 +80,15 @@ def complete(planner: Planner, store: Path) -> Plan:
         planner.add_task(task)
     if not plan.cells:
         raise NothingSelectedError("no method was selected", "see `synthbench list methods`")
+    twice = [
+        name for name, times in Counter(cell.label for cell in plan.cells).items() if times > 1
+    ]
+    if twice:
+        raise UsageError(
+            f"{twice[0]} is asked for twice",
+            "name every dataset, task, method and seed once; a dataset with other parameters needs "
+            "a suite of its own",
+        )
     identity = digest({"cells": [[c.label, c.payloads] for c in plan.cells]})
     plan.name = f"{planner.head()[:80]}_{planner.suite.preset}_{identity[:8]}"
     return plan
@@ -146,7 +157,7 @@ class Planner:
         """Add a task's cells."""
         plan = self.plan
         plan.notes += task.notes
-        plan.patients[task.dataset] = task.patients
+        plan.patients.setdefault(task.dataset, {}).update(task.patients)
         plan.preps |= task.jobs
         named = {"dataset": task.dataset, "task": str(task.task)}
         plan.left_out += [

@@ -33,17 +33,27 @@ def read_groups(path: Path | None) -> Mapping[str, str] | None:
     """Read who is whose session from a CSV with columns ``subject`` and ``patient``.
 
     Raises:
-        DataError: If it cannot be read or lacks a column.
+        DataError: If it cannot be read, lacks a column, or gives a subject two patients.
     """
     if path is None:
         return None
+    patients: dict[str, str] = {}
     try:
-        with path.open(newline="", encoding="utf-8") as file:
-            return {row["subject"]: row["patient"] for row in csv.DictReader(file)}
-    except (OSError, KeyError) as error:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            for row in csv.DictReader(file):
+                subject, patient = ((row[name] or "").strip() for name in ("subject", "patient"))
+                if patients.setdefault(subject, patient) != patient:
+                    raise DataError(
+                        f"{path} says that subject {subject} is of patient {patients[subject]} "
+                        f"and of {patient}",
+                        "give every subject one patient",
+                    )
+    except (OSError, UnicodeDecodeError, KeyError) as error:
         raise DataError(
-            f"cannot read groups from {path}: {error}", "it needs columns subject and patient"
+            f"cannot read groups from {path}: {error}",
+            "it needs columns subject and patient, separated by commas, in UTF-8",
         ) from error
+    return patients
 
 
 def usable(

@@ -190,7 +190,7 @@ def _add_jobs(
         names |= dict.fromkeys(numbers, prep)
         plan.jobs[prep] = PrepJob(
             dataset=entry.id,
-            root=None if source.root is None else str(source.root.resolve()),
+            root=None if source.root is None else str(source.root.absolute()),
             params=source.params,
             source=task.source,
             target=task.target,

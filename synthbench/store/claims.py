@@ -7,6 +7,7 @@ import os
 import socket
 import threading
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -30,10 +31,32 @@ def _is_stale(path: Path) -> bool:
         return time.time() - path.stat().st_mtime > _HEARTBEAT_SECONDS
     if owner["host"] == socket.gethostname():
         try:
-            return psutil.Process(owner["pid"]).create_time() != owner["started"]
+            process = psutil.Process(owner["pid"])
+            if process.status() == psutil.STATUS_ZOMBIE:  # nobody asked how it ended
+                return True
+            if process.create_time() == owner["started"]:
+                return False
         except psutil.NoSuchProcess:
             return True
+        # Another process with its number, or its own start as told after the clock was set: only
+        # a live owner's heart beats.
     return age > _STALE_SECONDS
+
+
+def _take_away(path: Path) -> bool:
+    """Remove a stale claim; ``False`` where it is not stale."""
+    if not _is_stale(path):
+        return False
+    # Another waiter may have found the same, and hold a new claim by now: what is moved away is
+    # looked at again, and a live claim put back.
+    moved = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    with suppress(FileNotFoundError):
+        path.rename(moved)
+        if _is_stale(moved) or path.exists():
+            moved.unlink()
+        else:
+            moved.rename(path)
+    return True
 
 
 def _try_claim(path: Path) -> bool:
@@ -57,9 +80,7 @@ def claimed(folder: Path, poll_seconds: float = 0.2) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / "claim.json"
         while not _try_claim(path):
-            if _is_stale(path):
-                path.unlink(missing_ok=True)
-            else:
+            if not _take_away(path):
                 time.sleep(poll_seconds)
     stop = threading.Event()
 

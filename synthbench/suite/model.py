@@ -11,7 +11,7 @@ from synthbench.suite.choices import DatasetChoice, MethodChoice, SplitChoice, S
 from synthbench.suite.published import Published
 
 #: Side of a voxel, mm.
-_Side = Annotated[float, Field(gt=0)]
+_Side = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class Suite(Strict):
@@ -45,7 +45,7 @@ class Suite(Strict):
     unusable: Literal["refuse", "leave_out"] = "refuse"
     seeds: tuple[int, ...] = (0,)
     spacing: Literal["mean"] | _Side | tuple[_Side, _Side, _Side] | None = None
-    crop: float | None = Field(default=None, ge=0)
+    crop: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     evaluators: tuple[str, ...] = ()
     set: dict[str, Any] = Field(default_factory=dict)
     set_for: dict[str, dict[str, Any]] = Field(default_factory=dict)

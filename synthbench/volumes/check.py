@@ -14,7 +14,7 @@ from synthbench.api import DataError, Intensity
 from synthbench.api.dataset import Subject
 from synthbench.volumes.alignment import find_shift
 from synthbench.volumes.arrays import grid_difference
-from synthbench.volumes.hashing import origin_digest
+from synthbench.volumes.hashing import voxel_digest
 from synthbench.volumes.headers import header_doubts
 from synthbench.volumes.intensity import unit_fault
 from synthbench.volumes.orientation import voxel_size
@@ -78,7 +78,7 @@ class SubjectCheck:
         spacing: Voxel size in mm, of the same.
         orientation: Axes of its file, e.g. ``LPS``.
         intensities: Of each modality that can be read.
-        digests: Of the content of each modality that can be read.
+        digests: Of the voxels of each modality that can be read.
         findings: In the order of reading.
     """
 
@@ -116,7 +116,8 @@ def check(
 
     Errors: files missing, damaged, not 3D, NaN, infinite or constant, a non-invertible affine,
     voxels of an absurd size, values that cannot be in their unit; volumes of a subject on different
-    grids; an id given twice; the same volume in two patients. Warnings: a modality the subject
+    grids; an id given twice; the same volume in two patients, however
+    it is compressed. Warnings: a modality the subject
     lacks, where others have it besides all of its own (so a data set of MR with CT and of cone-beam
     CT with CT lacks nothing); the same volume twice within a patient; volumes that fit better when
     one is shifted; headers that contradict themselves; a CT without air.
@@ -166,7 +167,7 @@ def check_subject(
         found.volumes.append(name)
         found.findings += [Finding("warning", name, doubt) for doubt in doubts]
         if kind == "image" and not faults_only:
-            found.digests[name] = origin_digest(None, origin)
+            found.digests[name] = voxel_digest(native.volume.array)
             found.intensities[name] = _intensities(native)
         if kind == "image":
             found.findings += _unit(name, name_of(origin, what), models.get(name), native)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import os
+import zlib
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from synthbench.api import DataError
 from synthbench.api.dataset import Generated, Origin
@@ -16,6 +21,9 @@ from synthbench.store.keys import canonical
 from synthbench.volumes.pairs import header_of
 from synthbench.volumes.parallel import workers
 from synthbench.volumes.splitting import Split
+
+#: Bytes at the end of a gzip file: checksum and length of what is packed.
+_GZIP_TAIL = 8
 
 
 class ContentIndex:
@@ -69,7 +77,7 @@ class ContentIndex:
 
 
 def file_digest(path: Path) -> str:
-    """SHA-256 of a file's bytes, in hex; of an image with a header beside it, of both."""
+    """SHA-256 of a file's bytes, in hex; of an image in several, of all of them."""
     digests = [_digest(part) for part in _parts(path)]
     return (
         digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
@@ -86,7 +94,10 @@ def _digest(path: Path) -> str:
 
 def _parts(path: Path) -> list[Path]:
     header = header_of(path)
-    return [path] if header is None else [path, header]
+    if header is None:
+        return [path]
+    matrix = header.with_suffix(".mat")  # SPM's affine
+    return [path, header, matrix] if matrix.is_file() else [path, header]
 
 
 def origin_digest(index: ContentIndex | None, origin: Origin) -> str:
@@ -99,6 +110,61 @@ def origin_digest(index: ContentIndex | None, origin: Origin) -> str:
     if isinstance(origin, Generated):
         return hashlib.sha256(canonical(origin.key).encode()).hexdigest()
     return file_digest(origin) if index is None else index.digest(origin)
+
+
+def voxel_digest(array: npt.NDArray[Any]) -> str:
+    """SHA-256 of a volume's values, whatever its file is called or how it is compressed.
+
+    Args:
+        array: In RAS, C order.
+    """
+    start = canonical({"shape": array.shape, "dtype": array.dtype.str})
+    return hashlib.sha256(start.encode() + np.ascontiguousarray(array).data).hexdigest()
+
+
+def unpacked_digests(digests: Mapping[Path, str]) -> dict[Path, str]:
+    """Give compressed files that hold the same the same digest.
+
+    The same volume compressed twice differs: gzip keeps a file's name and time. Only files that
+    agree in what gzip says of their content (checksum and length) are unpacked.
+
+    Args:
+        digests: Of each file, as from :meth:`ContentIndex.digests`.
+
+    Returns:
+        Of each file; those that no other file resembles keep theirs.
+
+    Raises:
+        DataError: If a file cannot be read.
+    """
+    alike: dict[bytes, list[Path]] = {}
+    for path in digests:
+        if path.suffix == ".gz" and (tail := _gzip_tail(path)):
+            alike.setdefault(tail, []).append(path)
+    found = dict(digests)
+    for paths in alike.values():
+        if len({digests[path] for path in paths}) > 1:
+            found |= {path: _unpacked_digest(path) for path in paths}
+    return found
+
+
+def _gzip_tail(path: Path) -> bytes:
+    """Checksum and length of what is packed; empty for an empty last block (bgzip)."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(-_GZIP_TAIL, -path.stat().st_size), os.SEEK_END)
+            tail = file.read()
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    return tail if any(tail) else b""
+
+
+def _unpacked_digest(path: Path) -> str:
+    try:
+        with gzip.open(path) as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except (OSError, EOFError, zlib.error):
+        return file_digest(path)  # damaged: said when it is prepared
 
 
 def find_duplicates(

@@ -50,7 +50,8 @@ def header_doubts(origin: Origin, what: str) -> list[str]:
 
     Returns:
         One line a contradiction: voxel sizes that the affine does not have; two transforms of the
-        same meaning that differ by more than a voxel; transforms of different handedness.
+        same meaning that differ by more than a voxel; transforms of different handedness; a
+        qform whose quaternion is none.
     """
     if not isinstance(origin, Path):
         return []
@@ -65,7 +66,10 @@ def header_doubts(origin: Origin, what: str) -> list[str]:
     if not np.allclose(stated, actual, rtol=_SIZE_TOLERANCE):
         found.append(f"{name} states a voxel size of {_mm(stated)}, its affine has {_mm(actual)}")
     sform, scode = header.get_sform(coded=True)
-    qform, qcode = header.get_qform(coded=True)
+    try:
+        qform, qcode = header.get_qform(coded=True)
+    except ValueError:
+        return [*found, f"{name}: its qform is no rotation; the sform is used"]
     if _UNSET in (scode, qcode) or sform is None or qform is None:
         return found
     if np.linalg.det(sform[:3, :3]) * np.linalg.det(qform[:3, :3]) < 0:

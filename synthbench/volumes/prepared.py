@@ -31,6 +31,13 @@ def volume_file(modality: str) -> str:
     return f"volume_{quote(modality, safe=' +@,()=')}.npy"
 
 
+def _again(folder: Path) -> str:
+    return (
+        f"delete {folder / 'done.json'} and repeat the command: subjects that are missing or "
+        "damaged are prepared again"
+    )
+
+
 class PreparedSubject:
     """One prepared subject.
 
@@ -104,6 +111,17 @@ class PreparedSubject:
         """Flat (C order) indices of foreground voxels, evenly thinned to at most 200 000."""
         return self._open("foreground.npy")
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether every array is there, as long as it should be."""
+        names = [*map(volume_file, self.bounds), "mask.npy", "foreground.npy"]
+        try:
+            for name in [*names, "label.npy"] if self.has_label else names:
+                self._open(name)
+        except DataError:
+            return False
+        return True
+
     def region_masks(self) -> dict[str, npt.NDArray[np.bool_]]:
         """Bool mask of each of ``regions``; all false where the subject has none of its labels."""
         label = self.label
@@ -119,7 +137,7 @@ class PreparedSubject:
         except (OSError, ValueError, EOFError) as error:
             raise DataError(
                 f"prepared file {self.folder / name} of subject {self.id} cannot be read: {error}",
-                "delete the subject's folder; it is prepared again on the next run",
+                _again(self.folder.parent.parent),
             ) from error
 
 
@@ -146,6 +164,6 @@ class Prepared:
         folder = subject_folder(self.folder, subject)
         if not folder.is_dir():
             raise DataError(
-                f"subject {subject} is not prepared in {self.folder}", "prepare the dataset first"
+                f"subject {subject} is not prepared in {self.folder}", _again(self.folder)
             )
         return PreparedSubject(folder)

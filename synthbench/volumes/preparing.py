@@ -16,7 +16,7 @@ from synthbench.store import versions
 from synthbench.store.atomic import WriteError, read_json, replacing_folder, write_json
 from synthbench.volumes.arrays import write_arrays
 from synthbench.volumes.parallel import side_by_side
-from synthbench.volumes.prepared import Prepared, subject_folder
+from synthbench.volumes.prepared import Prepared, PreparedSubject, subject_folder
 
 Spacing = None | float | tuple[float, float, float]
 
@@ -161,7 +161,8 @@ def _is_prepared(folder: Path, plan: Mapping[str, Any]) -> bool:
         record = read_json(folder / "subject.json")
     except DataError:
         return False
-    return record is not None and record["plan"] == plan
+    # After a power failure the record may be on the disk and the arrays, which are large, not.
+    return record is not None and record["plan"] == plan and PreparedSubject(folder).is_whole
 
 
 def _link(found: Path, target: Path) -> None:

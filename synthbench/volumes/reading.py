@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -34,6 +35,8 @@ _DAMAGED = (
 
 #: |det| of the affine relative to the product of its column lengths: below it, axes coincide.
 _SINGULAR = 1e-4
+#: Deflate makes nothing smaller than by this factor: a header that claims more voxels is damaged.
+_MOST_PACKED = 1100
 #: Voxel sides beyond these, in mm, mean another unit or a broken header.
 _SIDES = (0.005, 50.0)
 
@@ -125,6 +128,10 @@ def load_image(path: Path, name: str) -> Any:
             f"{name} holds colours or complex numbers, not intensities",
             "convert it to one number per voxel",
         )
+    claimed = math.prod(image.shape) * image.get_data_dtype().itemsize
+    if path.suffix != ".bz2" and claimed > _MOST_PACKED * path.stat().st_size:
+        # Or else the memory for it is asked for, and the machine's runs out.
+        raise _damaged(name, ValueError(f"its header claims the shape {image.shape}"))
     return image
 
 
@@ -164,10 +171,13 @@ def _open(path: Path, name: str) -> Any:
         return nib.load(path)
     # nibabel.load insists that both or neither are compressed.
     start = header.read_bytes()[:348]
-    for kind in (nib.Nifti1Pair, nib.AnalyzeImage):
+    # The order of nibabel.load, so that compressing an image moves nothing.
+    for kind in (nib.Nifti1Pair, nib.Spm2AnalyzeImage, nib.AnalyzeImage):
         if kind.header_class.may_contain_header(start):
-            files = kind.make_file_map({"header": str(header), "image": str(path)})
-            return kind.from_file_map(files)
+            beside = {"header": header, "image": path, "mat": header.with_suffix(".mat")}
+            known = {name for name, _ in kind.files_types}
+            files = {name: str(file) for name, file in beside.items() if name in known}
+            return kind.from_file_map(kind.make_file_map(files))
     raise ImageFileError(f"{header} is not its header")
 
 

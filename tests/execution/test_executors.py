@@ -4,6 +4,7 @@ import pytest
 
 from synthbench.execution import executors
 from synthbench.execution.executors import LocalExecutor
+from synthbench.volumes import parallel
 
 TWO = [("GPU-a", "Big card"), ("GPU-b", "Big card")]
 
@@ -12,7 +13,7 @@ TWO = [("GPU-a", "Big card"), ("GPU-b", "Big card")]
 def clean(monkeypatch: pytest.MonkeyPatch) -> None:
     for variable in ("CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS", "OMP_WAIT_POLICY"):
         monkeypatch.delenv(variable, raising=False)
-    monkeypatch.setattr(executors, "cores", lambda: 8)
+    monkeypatch.setattr(parallel, "cores", lambda: 8)
 
 
 def devices(executor: LocalExecutor) -> list[str | None]:
@@ -64,6 +65,6 @@ def test_without_gpus_there_is_a_cell_a_core_while_memory_lasts(
         total = gigabytes * 2**30
 
     monkeypatch.setattr(executors, "gpus", lambda: [])
-    monkeypatch.setattr(executors.psutil, "virtual_memory", Memory)
+    monkeypatch.setattr(parallel.psutil, "virtual_memory", Memory)
     assert LocalExecutor(tmp_path, cells=cells).slots == expected
     assert LocalExecutor(tmp_path, 2, cells=cells).slots == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from synthbench.api import DataError, SynthbenchError
+from synthbench.api import DataError, SynthbenchError, UsageError
 from synthbench.execution import stages
 from synthbench.execution.dispatch import execute
 from synthbench.execution.executors import InlineExecutor
@@ -62,11 +63,16 @@ def duplicate(root: Path) -> None:
     volume(root, "s1", "t2").write_bytes(volume(root, "s0", "t2").read_bytes())
 
 
+def duplicate_packed_again(root: Path) -> None:
+    held = gzip.decompress(volume(root, "s0", "t2").read_bytes())
+    volume(root, "s1", "t2").write_bytes(gzip.compress(held, 1, mtime=9))
+
+
 def contents_of(root: Path) -> dict[Path, bytes]:
     return {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
 
 
-@pytest.mark.parametrize("spoil", [truncate, change_grid, duplicate])
+@pytest.mark.parametrize("spoil", [truncate, change_grid, duplicate, duplicate_packed_again])
 def test_a_bad_subject_is_refused_or_left_out(
     registry: Registry,
     suite: MakeSuite,
@@ -274,3 +280,37 @@ def test_training_reads_each_prepared_subject_a_fixed_number_of_times(
     InlineExecutor(writer.store, registry).submit(writer.cell_folder(cell), lambda _: None)
     assert cell.stage(writer.store, "train").record is not None
     assert max(reads.count(name) for name in cell.train) <= 2
+
+
+@pytest.mark.parametrize(
+    "twice",
+    [
+        {"seeds": [0, 0]},
+        {"datasets": [{"name": "phantom", "params": {"seed": n}} for n in range(2)]},
+        {"datasets": [{"name": "phantom", "tasks": ["t1 -> t2", "t1 -> t2"]}]},
+    ],
+)
+def test_cells_that_would_share_a_folder_are_refused(
+    registry: Registry, suite: MakeSuite, tmp_path: Path, twice: dict[str, Any]
+) -> None:
+    with pytest.raises(UsageError, match="asked for twice"):
+        make_plan(registry, suite(**{"methods": ["identity"], **twice}), tmp_path / "store")
+
+
+def test_a_prepared_subject_that_was_damaged_is_made_again_as_the_hint_says(
+    registry: Registry, suite: MakeSuite, tmp_path: Path
+) -> None:
+    writer = run(registry, suite(methods=["identity"]), tmp_path / "out")
+    (stage,) = (tmp_path / "out" / "store" / "prep").glob("*/*")
+    subject = Prepared(stage)["s1"]
+    array = subject.folder / "volume_t1.npy"
+    whole = array.read_bytes()
+    array.write_bytes(whole[:-10])
+    with pytest.raises(DataError) as caught:
+        subject.volume("t1")
+    record = stage / "done.json"
+    assert f"delete {record} and repeat the command" in caught.value.hint
+    record.unlink()
+    again = run(registry, suite(methods=["linear"]), tmp_path / "out")
+    assert again.store == writer.store
+    assert array.read_bytes() == whole

@@ -1,15 +1,18 @@
 import errno
 import json
 import os
+import socket
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from synthbench.api import DataError
-from synthbench.store import atomic
+from synthbench.store import atomic, claims
 from synthbench.store.atomic import read_json, write_json, write_text
 from synthbench.store.claims import claimed
 from synthbench.store.stage import StageFolder
@@ -129,3 +132,39 @@ def test_damaged_json_is_an_error_that_names_the_file(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"done\.json is not valid JSON"):
         read_json(path)
     assert read_json(tmp_path / "absent.json") is None
+
+
+def _claim_of(pid: int, started: float, age: float, folder: Path) -> Path:
+    path = folder / "claim.json"
+    owner = {"host": socket.gethostname(), "pid": pid, "started": started}
+    path.write_text(json.dumps(owner))
+    os.utime(path, (time.time() - age,) * 2)
+    return path
+
+
+def test_a_live_owner_keeps_its_claim_though_the_clock_was_set(tmp_path: Path) -> None:
+    started = psutil.Process().create_time()
+    assert not claims._is_stale(_claim_of(os.getpid(), started, 500, tmp_path))
+    assert not claims._is_stale(_claim_of(os.getpid(), started + 1, 5, tmp_path))
+    # Another process that was given the number of a dead one.
+    assert claims._is_stale(_claim_of(os.getpid(), started + 1, 500, tmp_path))
+
+
+def test_the_claim_of_a_process_that_nobody_buried_is_taken_over(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        started = psutil.Process(process.pid).create_time()
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        assert psutil.Process(process.pid).status() == psutil.STATUS_ZOMBIE
+        assert claims._is_stale(_claim_of(process.pid, started, 0, tmp_path))
+
+
+def test_a_claim_that_another_waiter_made_meanwhile_is_put_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live = _claim_of(os.getpid(), psutil.Process().create_time(), 0, tmp_path)
+    held = live.read_text()
+    looks, real = iter([True]), claims._is_stale
+    monkeypatch.setattr(claims, "_is_stale", lambda path: next(looks, None) or real(path))
+    claims._take_away(live)
+    assert live.read_text() == held
+    assert [path.name for path in tmp_path.iterdir()] == ["claim.json"]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -70,6 +71,33 @@ def test_the_same_volume_in_two_patients_is_an_error(tmp_path: Path) -> None:
     same = check([replace(one, group="P"), replace(other, group="P")])[1]
     assert same.usable
     assert sum("is the same volume as" in line for line in messages(same, "warning")) == 1
+
+
+def test_the_same_volume_saved_again_is_an_error(tmp_path: Path) -> None:
+    array = head()
+    flipped = np.diag([-1, 1, 1, 1.0])
+    flipped[0, 3] = array.shape[0] - 1
+    copies = {
+        "A": save(tmp_path / "a.nii.gz", array),
+        "B": save(tmp_path / "b.nii", array),
+        "C": save(tmp_path / "c.nii.gz", array[::-1], flipped),
+        "D": save(tmp_path / "d.nii.gz", head(seed=1)),
+    }
+    first, *others, last = check([Subject(name, {"t1": path}) for name, path in copies.items()])
+    assert first.usable
+    assert last.usable
+    assert ["t1 of subject A" in one.fault for one in others] == [True, True]
+
+
+@pytest.mark.parametrize("suffix", [".nii", ".nii.gz"])
+def test_a_header_that_claims_more_than_any_file_holds(tmp_path: Path, suffix: str) -> None:
+    held = bytearray(save(tmp_path / "a.nii", head()).read_bytes())
+    held[42:48] = np.array([32000] * 3, dtype="<i2").tobytes()
+    bad = tmp_path / f"bad{suffix}"
+    bad.write_bytes(gzip.compress(held) if suffix == ".nii.gz" else held)
+    (found,) = check([Subject("A", {"t1": bad})])
+    assert "claims the shape (32000, 32000, 32000)" in found.fault
+    assert bad.name in found.fault
 
 
 def test_what_a_subject_lacks_is_what_others_have_besides(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import hashlib
 import os
 from pathlib import Path
@@ -9,7 +10,14 @@ import pytest
 from synthbench.api import DataError
 from synthbench.api.dataset import Generated
 from synthbench.volumes import hashing
-from synthbench.volumes.hashing import ContentIndex, find_duplicates, find_leaks, origin_digest
+from synthbench.volumes.hashing import (
+    ContentIndex,
+    file_digest,
+    find_duplicates,
+    find_leaks,
+    origin_digest,
+    unpacked_digests,
+)
 from synthbench.volumes.splitting import Split
 
 
@@ -101,3 +109,25 @@ def test_a_volume_in_two_patients_is_a_duplicate() -> None:
     digests = {"a": ["1", "2"], "b": ["3", "3"], "c": ["1"], "d": ["2", "1"]}
     patients = {"a": "P", "b": "b", "c": "P", "d": "d"}
     assert find_duplicates(digests, patients) == {"d": "a"}
+
+
+def test_files_packed_twice_are_one_volume(tmp_path: Path) -> None:
+    content = {"one": b"volume", "two": b"volume", "three": b"another", "short": b""}
+    digests = {}
+    for number, (name, held) in enumerate(content.items()):
+        path = tmp_path / f"{name}.nii.gz"
+        with path.open("wb") as file, gzip.GzipFile(name, "wb", 9, file, mtime=number) as packed:
+            packed.write(held)
+        digests[path] = file_digest(path)
+    plain = tmp_path / "plain.nii"
+    plain.write_bytes(b"volume")
+    digests[plain] = file_digest(plain)
+    assert len(set(digests.values())) == 5
+    found = {path.name.split(".")[0]: digest for path, digest in unpacked_digests(digests).items()}
+    assert found["one"] == found["two"] == found["plain"]
+    assert len(set(found.values())) == 3
+    assert found["three"] == digests[tmp_path / "three.nii.gz"]
+    damaged = tmp_path / "two.nii.gz"
+    damaged.write_bytes(b"no gzip" + damaged.read_bytes()[-8:])
+    again = unpacked_digests({**digests, damaged: file_digest(damaged)})
+    assert again[damaged] == file_digest(damaged)

@@ -73,3 +73,13 @@ def test_a_stated_voxel_size_that_the_affine_does_not_have(tmp_path: Path) -> No
     (found,) = header_doubts(tmp_path / "a.nii", "t1")
     assert "1 x 1 x 1 mm" in found
     assert "1 x 1 x 2.5 mm" in found
+
+
+def test_a_qform_that_is_no_rotation_is_a_doubt(tmp_path: Path) -> None:
+    image = _image(np.eye(4), np.eye(4), (1, 1))
+    for part in ("quatern_b", "quatern_c", "quatern_d"):
+        image.header[part] = 1
+    nib.save(image, tmp_path / "a.nii")
+    (found,) = header_doubts(tmp_path / "a.nii", "t1")
+    assert "a.nii" in found
+    assert "no rotation" in found

@@ -68,3 +68,25 @@ def test_another_header_is_another_volume(image: Path, tmp_path: Path) -> None:
     header = image.with_name("a.hdr")
     header.write_bytes(header.read_bytes() + b"\0")
     assert index.digest(image) != before
+
+
+def test_compressing_an_image_moves_nothing(tmp_path: Path) -> None:
+    image = nib.Spm2AnalyzeImage(ARRAY, MM)
+    image.header["origin"][:3] = (3, 2, 1)
+    nib.save(nib.Spm2AnalyzeImage(ARRAY, None, image.header), tmp_path / "a.img")
+    for suffix in (".img", ".hdr"):
+        (tmp_path / f"b{suffix}").write_bytes((tmp_path / f"a{suffix}").read_bytes())
+    for written in tmp_path.glob("*.mat"):
+        written.unlink()
+    packed = tmp_path / "b.img.gz"
+    packed.write_bytes(gzip.compress((tmp_path / "b.img").read_bytes()))
+    (tmp_path / "b.img").unlink()
+    plain, other = read(tmp_path / "a.img", what="t1"), read(packed, what="t1")
+    assert np.array_equal(plain.native_affine, other.native_affine)
+    assert np.array_equal(plain.volume.array, other.volume.array)
+
+
+def test_another_matrix_beside_it_is_another_volume(image: Path) -> None:
+    before = file_digest(image)
+    image.with_name("a.mat").write_bytes(b"moved")
+    assert file_digest(image) != before

@@ -278,6 +278,19 @@ def test_prepared_arrays_that_were_damaged_are_named(tmp_path: Path) -> None:
         _ = Prepared(tmp_path / "out")["Z"]
 
 
+@pytest.mark.parametrize("name", ["volume_t2.npy", "label.npy", "mask.npy", "foreground.npy"])
+def test_a_subject_of_which_an_array_was_lost_is_prepared_again(tmp_path: Path, name: str) -> None:
+    subjects = [subject(tmp_path)]
+    array = prepared(subjects, tmp_path / "out")["A"].folder / name
+    whole = array.read_bytes()
+    array.write_bytes(whole[:-10])
+    prepared(subjects, tmp_path / "out")
+    assert array.read_bytes() == whole
+    array.unlink()
+    prepared(subjects, tmp_path / "out")
+    assert array.read_bytes() == whole
+
+
 def test_every_bad_subject_is_named_and_the_others_are_prepared(tmp_path: Path) -> None:
     subjects = [subject(tmp_path, name, seed=n) for n, name in enumerate("ABCD")]
     for bad in (subjects[1], subjects[3]):

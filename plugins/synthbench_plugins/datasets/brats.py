@@ -24,6 +24,8 @@ _LABEL, _MASK = ("_seg", "-seg"), ("_brainmask", "-brainmask")
 _STRAY_LABEL = re.compile(r"_segm$", re.IGNORECASE)
 #: Ids of 2023 and later end in a time point.
 _TIME_POINT = re.compile(r"^(BraTS-[A-Za-z]+-\d{5})-\d{3}$")
+#: The children's challenge numbered its labels otherwise in 2023 than since, under the same names.
+_CHILD = re.compile(r"^brats-ped", re.IGNORECASE)
 #: How deep subject folders may lie: <root>/<challenge>/HGG/<id>.
 _DEPTH = 3
 
@@ -70,14 +72,15 @@ class Brats(Dataset):
     | `brats` | 1 necrotic and non-enhancing core, 2 oedema, 4 enhancing | 1, 2, 4 | 1, 4 | 4 |
     | `brats2023` | the same with 3 for enhancing | 1, 2, 3 | 1, 3 | 3 |
 
-    With `values` (for other data in this layout) every label value found is a region of its own.
-    A region that a subject lacks gives no row. BraTS 2015 and earlier are MetaImages (`.mha`): they
-    are not read.
+    With `values` (for other data in this layout) every label value found is a region of its own. So
+    it is for `BraTS-PED`, where since 2024 1 to 4 are enhancing, non-enhancing, cyst and oedema.
+    The resection cavity (4) of `BraTS-GLI` of 2024 is in no region. A region that a subject lacks
+    gives no row. BraTS 2015 and earlier are MetaImages (`.mha`): they are not read.
 
     Args:
         labels: What the label values mean: `brats` (2018 to 2021), `brats2023`, `values`, or
-            `auto`: `brats2023` for file names of 2023, else `brats` if all ids begin with `BraTS`,
-            else `values`.
+            `auto`: `brats2023` for file names of 2023 (but `values` for `BraTS-PED`), else `brats`
+            if all ids begin with `BraTS`, else `values`.
 
     Raises:
         UsageError: If ``labels`` is none of these.
@@ -159,6 +162,7 @@ def _meaning(subjects: list[Subject], root: Path) -> str:
             "Give one of them as the data folder.",
         )
     if renamed == {True}:
-        return "brats2023"
+        children = any(_CHILD.match(subject.id) for subject in subjects)
+        return "values" if children else "brats2023"
     official = all(subject.id.lower().startswith("brats") for subject in subjects)
     return "brats" if official else "values"

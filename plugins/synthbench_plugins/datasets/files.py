@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
@@ -16,6 +17,9 @@ _SESSION = re.compile(r"[-_](?:s[1-9]|ses-?\d+|tp\d+)$", re.IGNORECASE)
 #: How many levels up, and how many subfolders, the data folder is looked for where a user gave one
 #: that is not it.
 _LEVELS, _LOOKED_INTO = 2, 50
+
+#: Folders at the root of a disk that only the system may list.
+_SYSTEM = ("lost+found", "$RECYCLE.BIN", "System Volume Information")
 
 #: Yields the subjects of one folder.
 Read = Callable[[Path], Iterable[Subject]]
@@ -73,9 +77,20 @@ def data_folder(root: Path | None, dataset: str) -> Path:
 
 
 def subfolders(root: Path, depth: int = 1) -> Iterator[Path]:
-    """Yield the folders below ``root``, each before those in it; hidden ones are left out."""
+    """Yield the folders below ``root``, each before those in it.
+
+    Hidden ones and those of the system are left out.
+
+    Raises:
+        DataError: If one must not be listed.
+    """
     for folder in sorted(root.iterdir()):
-        if folder.is_dir() and not folder.name.startswith("."):
+        hidden = folder.name.startswith(".") or folder.name in _SYSTEM
+        if folder.is_dir() and not hidden:
+            if not os.access(folder, os.R_OK | os.X_OK):
+                raise DataError(
+                    f"{folder} must not be listed", "Ask for permission to read it, or move it."
+                )
             yield folder
             if depth > 1:
                 yield from subfolders(folder, depth - 1)

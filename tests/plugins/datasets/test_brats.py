@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from synthbench.api import DataError, UsageError
+from synthbench_plugins.datasets import files
 from synthbench_plugins.datasets.brats import Brats
 
 
@@ -152,3 +153,29 @@ def test_real_sessions(realset):
     for pair, count in pairs.items():
         assert sum(set(pair) <= set(subject.volumes) for subject in found.values()) == count
     assert dataset.regions == {}  # multiple sclerosis: label 1 is no tumour core
+
+
+def test_labels_of_the_childrens_challenge_are_not_guessed(tmp_path):
+    touch(tmp_path, *case("BraTS-PED-00001-000", *RENAMED))
+    dataset = Brats()
+    assert [subject.patient for subject in dataset.subjects(tmp_path)] == ["BraTS-PED-00001"]
+    assert dataset.regions == {}
+
+
+def test_folders_of_the_system_are_left_alone_and_closed_ones_named(tmp_path, monkeypatch):
+    touch(tmp_path, *case("BraTS2021_00000", *CLASSIC))
+    (tmp_path / "lost+found").mkdir()
+    closed = tmp_path / "closed"
+
+    def access(path, _):
+        return Path(path).name not in ("lost+found", "closed")
+
+    monkeypatch.setattr(files.os, "access", access)
+    real = Path.iterdir
+    monkeypatch.setattr(
+        Path, "iterdir", lambda path: real(path) if access(path, 0) else pytest.fail("listed")
+    )
+    assert len(Brats().subjects(tmp_path)) == 1
+    closed.mkdir()
+    with pytest.raises(DataError, match="closed must not be listed"):
+        Brats().subjects(tmp_path)
