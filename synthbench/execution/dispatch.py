@@ -17,6 +17,12 @@ from synthbench.registry import Registry
 
 _POLL_SECONDS = 0.1
 
+#: What helps where memory ran out; what a worker says of itself is about training.
+_LESS_AT_A_TIME = (
+    "prepare fewer subjects at a time: `synthbench data prepare` with the same options and --jobs "
+    "1, then repeat this command"
+)
+
 Progress = Callable[[str, Mapping[str, Any]], None]
 
 
@@ -108,7 +114,8 @@ def _prepare(
         if outcome["state"] == "interrupted":
             raise KeyboardInterrupt
         if outcome["state"] != "done":
-            error = SynthbenchError(outcome["message"], outcome["hint"])
+            hint = _LESS_AT_A_TIME if outcome["state"] in ("oom", "killed") else outcome["hint"]
+            error = SynthbenchError(outcome["message"], hint)
             error.exit_code = outcome.get("exit_code", 1)
             raise error
 

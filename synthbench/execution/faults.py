@@ -34,8 +34,8 @@ def sort_out(
     """Tell the subjects that can be used from those that cannot.
 
     Unless they are left out, only what costs nothing is looked at: files that are not there, and
-    volumes that occur in two patients. All else is found when the subjects are prepared, before
-    anything is trained.
+    volumes that occur in two patients or as two modalities. All else is found when the subjects are
+    prepared, before anything is trained.
 
     Args:
         subjects: Those that have every wanted modality.
@@ -64,11 +64,15 @@ def sort_out(
         faults = _Memory(store).faults(rest, wanted, models, content)
         bad |= faults
         rest = [subject for subject in rest if subject.id not in faults]
-    copies = find_duplicates(
-        _unpacked(rest, wanted, content), {subject.id: subject.patient for subject in rest}
-    )
+    volumes = _unpacked(rest, wanted, content)
+    copies = find_duplicates(volumes, {subject.id: subject.patient for subject in rest})
     bad |= {copy: f"it holds the same volume as subject {other}" for copy, other in copies.items()}
-    rest = [subject for subject in rest if subject.id not in copies]
+    bad |= {
+        subject: f"two of {', '.join(wanted)} are the same volume"
+        for subject, held in volumes.items()
+        if len(set(held)) < len(held)
+    }
+    rest = [subject for subject in rest if subject.id not in bad]
     if bad and not leave_out:
         raise DataError(told(bad), _HINT)
     if not rest:

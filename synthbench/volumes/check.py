@@ -116,8 +116,8 @@ def check(
 
     Errors: files missing, damaged, not 3D, NaN, infinite or constant, a non-invertible affine,
     voxels of an absurd size, values that cannot be in their unit; volumes of a subject on different
-    grids; an id given twice; the same volume in two patients, however
-    it is compressed. Warnings: a modality the subject
+    grids; an id given twice; the same volume in two patients, or as two
+    modalities, however it is compressed. Warnings: a modality the subject
     lacks, where others have it besides all of its own (so a data set of MR with CT and of cone-beam
     CT with CT lacks nothing); the same volume twice within a patient; volumes that fit better when
     one is shifted; headers that contradict themselves; a CT without air.
@@ -255,7 +255,8 @@ def _check_duplicates(subjects: Sequence[Subject], checks: Sequence[SubjectCheck
                 continue
             found.findings.append(
                 Finding(
-                    "warning" if other.patient == found.patient else "error",
+                    # A session kept twice does no harm; one modality in place of another does.
+                    "warning" if other is not found and other.patient == found.patient else "error",
                     name,
                     f"{name} of subject {subject.id} ({subject.volumes[name]}) is the same volume "
                     f"as {modality} of subject {other.id}",

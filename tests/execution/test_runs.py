@@ -290,8 +290,9 @@ def test_too_many_sources_are_refused_at_plan_time(
     registry: Registry, suite: MakeSuite, data_root: Path, tmp_path: Path
 ) -> None:
     for n in range(5):
-        folder = data_root / f"s{n}"
-        (folder / f"s{n}_flair.nii.gz").write_bytes((folder / f"s{n}_t1.nii.gz").read_bytes())
+        image = nib.load(data_root / f"s{n}" / f"s{n}_t1.nii.gz")
+        other = nib.Nifti1Image(np.sqrt(image.get_fdata()), image.affine)
+        nib.save(other, data_root / f"s{n}" / f"s{n}_flair.nii.gz")
     datasets = [{"name": "folder", "root": data_root, "tasks": ["t1,flair -> t2"]}]
     plan = make_plan(registry, suite(datasets=datasets), tmp_path / "store")
     blocked = {cell.method: cell.blocked for cell in plan.cells}

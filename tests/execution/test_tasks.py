@@ -68,11 +68,17 @@ def duplicate_packed_again(root: Path) -> None:
     volume(root, "s1", "t2").write_bytes(gzip.compress(held, 1, mtime=9))
 
 
+def one_modality_as_another(root: Path) -> None:
+    volume(root, "s1", "t2").write_bytes(volume(root, "s1", "t1").read_bytes())
+
+
 def contents_of(root: Path) -> dict[Path, bytes]:
     return {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
 
 
-@pytest.mark.parametrize("spoil", [truncate, change_grid, duplicate, duplicate_packed_again])
+@pytest.mark.parametrize(
+    "spoil", [truncate, change_grid, duplicate, duplicate_packed_again, one_modality_as_another]
+)
 def test_a_bad_subject_is_refused_or_left_out(
     registry: Registry,
     suite: MakeSuite,
@@ -314,3 +320,27 @@ def test_a_prepared_subject_that_was_damaged_is_made_again_as_the_hint_says(
     again = run(registry, suite(methods=["linear"]), tmp_path / "out")
     assert again.store == writer.store
     assert array.read_bytes() == whole
+
+
+@pytest.mark.parametrize("state", ["oom", "killed"])
+def test_where_preparing_ran_out_of_memory_the_hint_is_about_preparing(
+    registry: Registry, suite: MakeSuite, tmp_path: Path, state: str
+) -> None:
+    class Ended:
+        slots = 1
+
+        def submit(self, folder: Path, report: object) -> Ended:
+            return self
+
+        def poll(self) -> dict[str, Any]:
+            return {"state": state, "message": "no memory", "hint": "lower batch"}
+
+        def cancel(self) -> None:
+            raise AssertionError
+
+    plan = make_plan(registry, suite(methods=["identity"]), tmp_path / "store")
+    writer = RunWriter(tmp_path, plan)
+    writer.write(plan, registry, ["synthbench", "run"])
+    with pytest.raises(SynthbenchError, match="no memory") as caught:
+        execute(plan, writer, Ended(), registry)
+    assert "--jobs 1" in caught.value.hint

@@ -89,6 +89,13 @@ def test_the_same_volume_saved_again_is_an_error(tmp_path: Path) -> None:
     assert ["t1 of subject A" in one.fault for one in others] == [True, True]
 
 
+def test_one_modality_in_place_of_another_is_an_error(tmp_path: Path) -> None:
+    one = save(tmp_path / "t1.nii.gz", head())
+    (found,) = check([Subject("A", {"t1": one, "t2": save(tmp_path / "t2.nii", head())})])
+    assert "t2 of subject A" in found.fault
+    assert "same volume as t1 of subject A" in found.fault
+
+
 @pytest.mark.parametrize("suffix", [".nii", ".nii.gz"])
 def test_a_header_that_claims_more_than_any_file_holds(tmp_path: Path, suffix: str) -> None:
     held = bytearray(save(tmp_path / "a.nii", head()).read_bytes())

@@ -28,7 +28,7 @@ Read = Callable[[Path], Iterable[Subject]]
 def image_stem(path: Path) -> str | None:
     """Name of a NIfTI file without its suffix; ``None`` for anything else, and hidden files."""
     hidden = path.name.startswith(".")  # macOS leaves ._name beside name on foreign disks
-    if hidden or _SUFFIX.search(path.name) is None or not path.is_file():
+    if hidden or _SUFFIX.search(path.name) is None or not _is_file(path):
         return None
     return _SUFFIX.sub("", path.name)
 
@@ -39,10 +39,15 @@ def image_file(stem: Path) -> Path | None:
     Raises:
         DataError: If there are both.
     """
-    found = [path for s in (".nii.gz", ".nii") if (path := Path(f"{stem}{s}")).is_file()]
+    found = [path for s in (".nii.gz", ".nii") if _is_file(path := Path(f"{stem}{s}"))]
     if len(found) > 1:
         raise two_files(stem.name, stem.parent.name, *found)
     return found[0] if found else None
+
+
+def _is_file(path: Path) -> bool:
+    """Whether a file is there, or a link to one that is not: a check names it (git-annex)."""
+    return path.is_file() or (path.is_symlink() and not path.exists())
 
 
 def present(files: dict[str, Path | None]) -> dict[str, Path]:

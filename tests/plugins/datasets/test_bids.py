@@ -3,6 +3,7 @@
 import pytest
 
 from synthbench.api import DataError
+from synthbench.volumes.check import check
 from synthbench_plugins.datasets.bids import Bids
 from tests.plugins.datasets.trees import touch
 
@@ -79,3 +80,12 @@ def test_sites_of_participants(tmp_path):
     table.write_bytes("participant_id\tsite\nsub-1\tKöln\n".encode("latin-1"))
     with pytest.raises(DataError, match=r"cannot read .*participants\.tsv"):
         Bids().subjects(tmp_path)
+
+
+def test_a_link_whose_file_was_not_fetched_is_listed(tmp_path):
+    anat = tmp_path / "sub-01" / "anat"
+    anat.mkdir(parents=True)
+    (anat / "sub-01_T1w.nii.gz").symlink_to(tmp_path / ".git" / "annex" / "absent")
+    (found,) = Bids().subjects(tmp_path)
+    (checked,) = check([found])
+    assert "sub-01_T1w.nii.gz) does not exist" in checked.fault
