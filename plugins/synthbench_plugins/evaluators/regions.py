@@ -37,7 +37,8 @@ def tissues(case: Case) -> dict[str, Mask]:
     """Air, soft tissue and bone of the real target; none where it is not known in HU."""
     if case.unit != "HU" or case.low is None:
         return {}
-    hounsfield = case.target * np.float32(case.scale) + np.float32(case.low)
+    # The unit scale keeps HU to about 1e-4: unrounded, voxels of exactly 250 HU may lie below it.
+    hounsfield = np.round(case.target * np.float32(case.scale) + np.float32(case.low), 2)
     air, bone = hounsfield < AIR_BELOW, hounsfield >= BONE_FROM
     return {
         "air": air & case.mask,

@@ -27,6 +27,15 @@ def test_tissues_follow_the_real_targets_hounsfield_units():
     assert sum(region.astype(int) for region in found.values())[mask].tolist() == [1] * 7
 
 
+def test_voxels_of_exactly_a_threshold_are_on_its_upper_side():
+    """As float32 on the scale of [-1024, 3000] HU, 250 HU comes back as 249.9999."""
+    hounsfield = np.array([-201, -200, -199, 0, 249, 250, 251, 252], np.float32)
+    target = ((hounsfield + 1024) * np.float32(1 / 4024)).reshape(2, 2, 2)
+    found = tissues(case_of(target, target, scale=4024.0, unit="HU", low=-1024.0))
+    assert found["air"].ravel().tolist() == [True] + 7 * [False]
+    assert found["bone"].ravel().tolist() == 5 * [False] + 3 * [True]
+
+
 @pytest.mark.parametrize("fields", [{}, {"unit": "HU"}, {"low": 0.0}])
 def test_without_hounsfield_units_there_are_no_tissues(fields):
     volume = np.zeros((3, 3, 3))

@@ -19,7 +19,7 @@ from synthbench_plugins.evaluators.totalsegmentator.evaluator import (
     FastTotalSegmentatorDice,
     TotalSegmentatorDice,
 )
-from synthbench_plugins.evaluators.totalsegmentator.service import ServiceError
+from synthbench_plugins.evaluators.totalsegmentator.service import Service, ServiceError
 from tests.plugins.evaluators import stub_weights
 
 SHAPE = (36, 34, 32)
@@ -179,6 +179,19 @@ def test_a_failure_of_one_case_leaves_the_others_alone(monkeypatch: pytest.Monke
     rows = list(judge.evaluate([case("bad", image(1)), case("good", image(1))]))
     states = {(row.subject, row.status) for row in rows}
     assert states == {("bad", "unavailable"), ("good", "ok")}
+
+
+def test_a_process_that_died_between_two_volumes_is_told_and_leaves_nothing(
+    weights_folder: Path,
+) -> None:
+    service = Service()
+    work = service._start()
+    assert service._process is not None
+    service._process.kill()
+    service._process.wait()
+    with pytest.raises(ServiceError, match="exit code -9"):
+        service.segment(image(1), (3.0, 3.0, 3.0), "total", fast=True)
+    assert not work.exists()
 
 
 def test_lists_hold_the_classes_that_are_there() -> None:
