@@ -174,7 +174,7 @@ def _show(plan: SegmentPlan, store: Path) -> None:
         if job.blocked:
             state = f"blocked: {job.blocked[0]} ({job.blocked[1]})"
         click.echo(f"  {job.label:60s}  {len(job.train)} train, {len(job.test)} test  {state}")
-    for note in plan.notes:
+    for note in (*(f"{plan.title}: {remark}" for remark in plan.remarks), *plan.notes):
         click.echo(f"note: {note}")
 
 

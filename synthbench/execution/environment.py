@@ -13,16 +13,19 @@ import psutil
 from synthbench.volumes.parallel import cores
 
 _PACKAGES = ("torch", "monai", "numpy", "scipy", "scikit-image", "nibabel", "pandas", "nilearn")
+#: What only some segmenters and evaluators use; told where they are installed.
+_OPTIONAL = ("nnunetv2", "TotalSegmentator", "lpips", "torchvision")
 
 
 def versions() -> dict[str, str]:
     """Installed versions of what results depend on."""
     found = {"python": platform.python_version(), "synthbench": version("synthbench")}
-    for name in _PACKAGES:
+    for name in (*_PACKAGES, *_OPTIONAL):
         try:
             found[name] = version(name)
         except PackageNotFoundError:
-            found[name] = "not installed"
+            if name in _PACKAGES:
+                found[name] = "not installed"
     return found
 
 

@@ -14,7 +14,7 @@ from synthbench.api import Case, Recipe
 from synthbench.execution.cells import Cell, PrepJob
 from synthbench.execution.environment import versions
 from synthbench.execution.memory import forget_peaks, peaks
-from synthbench.registry import Registry
+from synthbench.registry import Entry, Registry
 from synthbench.registry.recipes import with_changes
 from synthbench.store.atomic import read_json, write_atomic, write_json
 from synthbench.volumes.intensity import Bounds
@@ -227,20 +227,27 @@ def run_score(
     """Score a cell's predictions with one evaluator."""
     started = time.monotonic()
     entry = registry.get("evaluators", evaluator)
-    metric_versions = {metric.name: metric.version for metric in entry.spec.metrics}
     prepared = Prepared(prepared_folder)
-    rows = []
-    for score in entry.resolve()().evaluate(_cases(cell, job, prepared, predict_folder, report)):
-        row = asdict(score)
-        row["metric_version"] = metric_versions[score.metric]
-        row["value"] = None if np.isnan(score.value) else float(score.value)
-        rows.append(row)
+    rows = score_rows(entry, _cases(cell, job, prepared, predict_folder, report))
     write_json(folder / "scores.json", rows)
     return {
         "rows": len(rows),
         "seconds": round(time.monotonic() - started, 3),
         "versions": versions(),
     }
+
+
+def score_rows(entry: Entry, cases: Iterable[Case]) -> list[dict[str, Any]]:
+    """Scores of an evaluator as rows of JSON; NaN becomes ``None``."""
+    version = {metric.name: metric.version for metric in entry.spec.metrics}
+    return [
+        {
+            **asdict(score),
+            "metric_version": version[score.metric],
+            "value": None if np.isnan(score.value) else float(score.value),
+        }
+        for score in entry.resolve()().evaluate(cases)
+    ]
 
 
 def _cases(

@@ -16,6 +16,7 @@ from synthbench.api import DataError, UsageError
 from synthbench.execution.cells import read_cell, write_job
 from synthbench.execution.dispatch import run_jobs
 from synthbench.execution.executors import InlineExecutor
+from synthbench.execution.segmenting import stages
 from synthbench.execution.segmenting.labels import classes_of, encode, masks_of
 from synthbench.execution.segmenting.out_of_fold import divide
 from synthbench.execution.segmenting.planning import plan_segmentation
@@ -114,6 +115,42 @@ def test_the_same_again_trains_nothing(registry: Registry, folds: Suite, tmp_pat
     assert len(toy_segmenter.TRAINED) == count
     segment(registry, run_writer.path, changes={"fail": False}, modes=("real",))
     assert len(toy_segmenter.TRAINED) == count + 2  # another request, kept apart
+
+
+def test_labels_are_encoded_once_however_often_scans_are_asked_for(
+    registry: Registry, folds: Suite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, run_writer, _ = run(registry, folds, tmp_path / "out")
+    made: list[int] = []
+
+    def counted(label: np.ndarray, classes: Any) -> np.ndarray:
+        made.append(1)
+        return encode(label, classes)
+
+    # Scoring encodes as well, the test subjects.
+    monkeypatch.setattr(stages, "encode", counted)
+    writer = segment(registry, run_writer.path, modes=("real",))
+    jobs = writer.plan.jobs
+    assert len(made) == sum(len(job.train) + len(job.test) for job in jobs)
+    for job in jobs:  # nothing but what was segmented, the record and the key is kept
+        kept = {path.name for path in job.stage(writer.store, "segment").path.iterdir()}
+        assert kept == {*(f"{subject}.npy" for subject in job.test), "done.json", "key.json"}
+
+
+def test_remarks_are_those_of_the_training(
+    registry: Registry, folds: Suite, tmp_path: Path
+) -> None:
+    """The library that trained may have been replaced by another version since."""
+    _, run_writer, _ = run(registry, folds, tmp_path / "out")
+    writer = segment(registry, run_writer.path, modes=("real",))
+    for job in writer.plan.jobs:
+        record = job.stage(writer.store, "segment").path / "done.json"
+        rewrite(record, lambda fields: fields.update(remarks=["trained by 1.0"]))
+    writer.plan.remarks = ["trained by 2.0"]
+    writer.collect("synthbench segment")
+    notes = json.loads((writer.path / "info.json").read_text())["notes"]
+    assert notes[0] == "nearest: trained by 1.0"
+    assert not any("2.0" in note for note in notes)
 
 
 def test_one_split_divides_its_test_subjects_alone(

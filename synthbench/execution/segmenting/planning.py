@@ -40,7 +40,7 @@ def plan_segmentation(
     tag, title = _names(spec, asked)
     evaluators = [e for e in registry.all("evaluators") if e.spec.masks and e.spec.default]
     plan = SegmentPlan(run.path, tag, title, evaluators)
-    plan.notes = [f"{title}: {remark}" for remark in entry.remarks(params)]
+    plan.remarks = entry.remarks(params)
     cells = [read_cell(run.path / "cells" / label) for label in _labels(run)]
     for name in dict.fromkeys(cell.prep for cell in cells):
         plan.preps[name] = read_prep(run.path / "preps" / name / "prep.json")

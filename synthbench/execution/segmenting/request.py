@@ -51,7 +51,8 @@ class SegmentPlan:
         preps: Prep jobs by name.
         jobs: In the order in which they run.
         methods: Bounds by id, as ``run.json`` describes methods.
-        notes: What the reader of the results must know.
+        remarks: What results of the segmenter must say, were it trained now.
+        notes: What else the reader of the results must know.
     """
 
     run: Path
@@ -61,4 +62,5 @@ class SegmentPlan:
     preps: dict[str, PrepJob] = field(default_factory=dict)
     jobs: list[SegmentJob] = field(default_factory=list)
     methods: dict[str, dict[str, Any]] = field(default_factory=dict)
+    remarks: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)

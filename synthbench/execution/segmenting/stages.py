@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +16,9 @@ from synthbench.execution.environment import versions
 from synthbench.execution.memory import forget_peaks, peaks
 from synthbench.execution.segmenting.job import SegmentJob
 from synthbench.execution.segmenting.labels import encode, masks_of
-from synthbench.execution.stages import Report, progress_of
+from synthbench.execution.stages import Report, progress_of, score_rows, write_array
 from synthbench.registry import Registry
-from synthbench.store.atomic import write_atomic, write_json
+from synthbench.store.atomic import write_json
 from synthbench.volumes.prepared import Prepared, PreparedSubject
 
 #: Prepared volumes of each prep job, by its name.
@@ -42,23 +41,27 @@ def run_segment(
     started = time.monotonic()
     forget_peaks()
     setting = SegmenterSetting(classes=len(job.classes), seed=job.seed, unit=job.unit)
-    segmenter = registry.get("segmenters", job.segmenter).resolve()(setting, **job.params)
+    entry = registry.get("segmenters", job.segmenter)
+    segmenter = entry.resolve()(setting, **job.params)
     work = folder / "work"
     work.mkdir(exist_ok=True)
+    labels = folder / "labels"
 
     def told(fraction: float) -> None:
         report({"stage": "fit", "fraction": fraction})  # of steps only the segmenter knows
 
-    segmenter.fit(_TrainingScans(job, prepared, store), work, told)
+    segmenter.fit(_TrainingScans(job, prepared, store, labels), work, told)
     trained = time.monotonic()
     found = segmenter.segment(_test_scans(job, prepared), work)
     for number, (subject, classes) in enumerate(zip(job.test, found, strict=True)):
         report(progress_of("segment", number, len(job.test)))
         _check(job, _subject(job, prepared, subject), classes)
-        write_atomic(folder / f"{subject}.npy", _saver(classes))
+        write_array(folder / f"{subject}.npy", classes)
     shutil.rmtree(work)
+    shutil.rmtree(labels, ignore_errors=True)  # there are none if it asked for no scan
     return {
         "train": job.train,
+        "remarks": entry.remarks(job.params),
         "seconds_train": round(trained - started, 3),
         "seconds_predict": round(time.monotonic() - trained, 3),
         **peaks(children=True),
@@ -78,22 +81,16 @@ def run_segment_score(
     """Compare what a segmenter found with the labels."""
     started = time.monotonic()
     entry = registry.get("evaluators", evaluator)
-    metric_versions = {metric.name: metric.version for metric in entry.spec.metrics}
-    rows = []
-    for score in entry.resolve()().evaluate(_cases(job, prepared, segmented, report)):
-        row = asdict(score)
-        row["metric_version"] = metric_versions[score.metric]
-        row["value"] = None if np.isnan(score.value) else float(score.value)
-        rows.append(row)
+    rows = score_rows(entry, _cases(job, prepared, segmented, report))
     write_json(folder / "scores.json", rows)
     return {"rows": len(rows), "seconds": round(time.monotonic() - started, 3)}
 
 
 class _TrainingScans(Sequence[Scan]):
-    """Training scans, opened when they are asked for."""
+    """Training scans, opened when they are asked for; classes are made once, into ``labels``."""
 
-    def __init__(self, job: SegmentJob, prepared: Folders, store: Path) -> None:
-        self._job, self._prepared, self._store = job, prepared, store
+    def __init__(self, job: SegmentJob, prepared: Folders, store: Path, labels: Path) -> None:
+        self._job, self._prepared, self._store, self._labels = job, prepared, store, labels
 
     def __len__(self) -> int:
         return len(self._job.images)
@@ -111,7 +108,11 @@ class _TrainingScans(Sequence[Scan]):
                 f"{file} is not on the grid of subject {subject}",
                 "delete its folder and repeat the `synthbench run` command",
             )
-        return Scan(subject, image, opened.spacing, encode(_label(opened), job.classes))
+        # Segmenters ask for a scan with every patch: to encode a label takes longer than all else.
+        classes = self._labels / f"{job.train.index(subject)}.npy"
+        if not classes.is_file():
+            write_array(classes, encode(_label(opened), job.classes))
+        return Scan(subject, image, opened.spacing, _load(classes))
 
 
 def _test_scans(job: SegmentJob, prepared: Folders) -> Iterator[Scan]:
@@ -159,14 +160,6 @@ def _load(path: Path) -> npt.NDArray[Any]:
             f"{path} cannot be read: {error}",
             "delete its folder and repeat the `synthbench run` command",
         ) from error
-
-
-def _saver(array: npt.NDArray[Any]) -> Callable[[Path], None]:
-    def save(path: Path) -> None:
-        with path.open("wb") as file:  # given a name, numpy would append .npy to it
-            np.save(file, array)
-
-    return save
 
 
 def _check(job: SegmentJob, subject: PreparedSubject, found: npt.NDArray[Any]) -> None:

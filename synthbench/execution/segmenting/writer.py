@@ -83,7 +83,7 @@ class SegmentWriter:
             "command": command,
             "metrics": self._metrics(),
             "methods": self.plan.methods,
-            "notes": self.plan.notes + failures,
+            "notes": [*self._remarks(), *self.plan.notes, *failures],
         }
         write_json(self.path / "info.json", info)
 
@@ -108,6 +108,13 @@ class SegmentWriter:
         last = read_json(self.cell_folder(job) / "attempt.json")
         last = last or {"state": "pending", "message": ""}
         return {**job.facts(), "state": last["state"], "message": last["message"]}
+
+    def _remarks(self) -> list[str]:
+        """What was said when the segmenters were trained: nnU-Net may be another one by now."""
+        records = [job.stage(self.store, "segment").record for job in self.plan.jobs]
+        told = [record.get("remarks", self.plan.remarks) for record in records if record]
+        remarks = dict.fromkeys(remark for each in told or [self.plan.remarks] for remark in each)
+        return [f"{self.plan.title}: {remark}" for remark in remarks]
 
     def _metric(self, name: str) -> str:
         return f"{name}_{self.plan.tag}"
