@@ -225,12 +225,14 @@ SYNDIFF = EvaluatorSpec(
     name="syndiff",
     target=f"{_HERE}.protocols.syndiff:SynDiff",
     summary="Slice-wise PSNR after division by each image's own maximum, as SynDiff tests.",
+    code_version=2,
     protocol="syndiff",
     metrics=(
         replace(
             _PSNR,
             data_range="1, each slice divided by its own maximum",
-            definition="mean over axial slices of 10 log10(1 / MSE); blind to a gain error",
+            definition="mean over axial slices of 10 log10(1 / MSE), each at most 100 dB; "
+            "blind to a gain error",
         ),
     ),
 )

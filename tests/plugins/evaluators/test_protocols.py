@@ -104,6 +104,19 @@ def test_syndiff(phantom):
     assert found.value == pytest.approx(np.mean(slice_psnr(prediction, target)), abs=1e-4)
 
 
+def test_syndiff_is_not_decided_by_one_slice_that_is_equal():
+    """A slice of a single voxel is equal after division by its maximum, whatever its value."""
+    target = np.random.default_rng(0).random((12, 12, 5))
+    prediction = 0.5 * target**2
+    (others,) = SynDiff().evaluate([case_of(target[:, :, 1:], prediction[:, :, 1:])])
+    for volume, value in ((target, 0.7), (prediction, 0.3)):
+        volume[:, :, 0] = 0
+        volume[3, 3, 0] = value
+    (row,) = SynDiff().evaluate([case_of(target, prediction)])
+    assert row.value == pytest.approx((4 * others.value + 100) / 5)
+    assert (row.status, row.detail) == ("capped", "1 of 5 slices above 100 dB count as 100")
+
+
 def test_syndiff_leaves_black_slices_out_and_does_not_see_a_gain():
     target = np.random.default_rng(0).random((8, 8, 5))
     target[:, :, 0] = 0

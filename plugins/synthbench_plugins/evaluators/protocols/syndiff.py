@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +11,7 @@ import numpy.typing as npt
 from synthbench.api import Case, Score
 from synthbench_plugins.evaluators.declared import SYNDIFF
 from synthbench_plugins.evaluators.kernels import psnr
-from synthbench_plugins.evaluators.scoring import PairEvaluator
+from synthbench_plugins.evaluators.scoring import PSNR_CAP, PairEvaluator
 
 
 class SynDiff(PairEvaluator):
@@ -28,9 +29,14 @@ class SynDiff(PairEvaluator):
         """Score one case."""
         values = slice_psnr(case.prediction, case.target)
         pixels = case.target[:, :, 0].size
-        mean = float(values.mean()) if values.size else float("nan")
+        # One slice that is equal in both, of a single voxel say, must not hide all others.
+        mean = float(values.clip(max=PSNR_CAP).mean()) if values.size else float("nan")
         why = "no slice has a positive maximum in both volumes"
-        yield self.row(case, "whole", "psnr", mean, values.size * pixels, why)
+        row = self.row(case, "whole", "psnr", mean, values.size * pixels, why)
+        if beyond := int((values > PSNR_CAP).sum()):
+            detail = f"{beyond} of {values.size} slices above {PSNR_CAP:g} dB count as {PSNR_CAP:g}"
+            row = replace(row, status="capped", detail=detail)
+        yield row
 
 
 def slice_psnr(
