@@ -201,7 +201,7 @@ def test_a_time_limit_ends_a_cell_and_a_longer_one_continues_it(
 ) -> None:
     output = tmp_path / "out"
     endless = (*WITH_ANOTHER, "--set", "pix2pix_resunet.budget.steps=100000")
-    limited = finish(data_root, output, *endless, "--time-limit", "0.15")
+    limited = finish(data_root, output, *endless, "--time-limit", "0.25")
     assert limited.returncode == 3, limited.stderr
     rows = cells(output)
     assert rows["core/pix2pix_resunet"]["state"] == "timeout"
