@@ -138,16 +138,11 @@ def _execute(
 ) -> dict[str, int]:
     from synthbench.cli.progress import ProgressPrinter
     from synthbench.execution.dispatch import execute
-    from synthbench.execution.executors import Executor, InlineExecutor, LocalExecutor
+    from synthbench.execution.executors import make_executor
     from synthbench.registry import load_registry
 
     registry = load_registry()
-    where: Executor
-    if executor == "inline":
-        where = InlineExecutor(run.store, registry)
-    else:
-        limit = None if time_limit is None else time_limit * 60
-        where = LocalExecutor(run.store, jobs, limit, cells=len(plan.cells))
+    where = make_executor(executor, run.store, registry, jobs, time_limit, len(plan.cells))
     with ProgressPrinter() as printer:
         registry.register_local(printer, "progress")
         return execute(plan, run, where, registry, printer.tick)

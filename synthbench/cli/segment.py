@@ -145,15 +145,11 @@ def _execute(
 ) -> dict[str, int]:
     from synthbench.cli.progress import ProgressPrinter
     from synthbench.execution.dispatch import run_jobs
-    from synthbench.execution.executors import Executor, InlineExecutor, LocalExecutor
+    from synthbench.execution.executors import make_executor
     from synthbench.registry import load_registry
 
     registry = load_registry()
-    where: Executor
-    if executor == "inline":
-        where = InlineExecutor(writer.store, registry)
-    else:
-        where = LocalExecutor(writer.store, jobs, None if time_limit is None else time_limit * 60)
+    where = make_executor(executor, writer.store, registry, jobs, time_limit)
     every = writer.plan.jobs
     pending = [job for job in every if not job.blocked and not job.finished(writer.store)]
     blocked = sum(1 for job in every if job.blocked)

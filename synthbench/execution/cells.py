@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from synthbench.api import DataError, Intensity
+from synthbench.execution.staged import Staged
 from synthbench.store.atomic import read_json, write_json
 from synthbench.store.stage import StageFolder
 
@@ -70,7 +71,7 @@ class Outside:
 
 
 @dataclass(frozen=True)
-class Cell:
+class Cell(Staged):
     """One method on one task, fold and seed.
 
     Attributes:
@@ -105,32 +106,6 @@ class Cell:
     payloads: dict[str, dict[str, Any]] = field(default_factory=dict)
     blocked: tuple[str, str] | None = None
     outside: Outside | None = None
-
-    def facts(self) -> dict[str, Any]:
-        """What lifecycle hooks and tables call this cell."""
-        return {
-            "label": self.label,
-            "dataset": self.dataset,
-            "task": self.task,
-            "method": self.method,
-            "fold": self.fold,
-            "seed": self.seed,
-        }
-
-    def stage(self, store: Path, name: str) -> StageFolder:
-        """The folder of one of its stages; ``name`` is a key of ``payloads``."""
-        return StageFolder(store, name.split("/")[0], self.payloads[name])  # type: ignore[arg-type]
-
-    @property
-    def evaluators(self) -> list[str]:
-        """Ids of its evaluators."""
-        return [name.removeprefix("score/") for name in self.payloads if name.startswith("score/")]
-
-    def finished(self, store: Path) -> bool:
-        """Whether every stage is done."""
-        return not self.blocked and all(
-            self.stage(store, name).record is not None for name in self.payloads
-        )
 
 
 _Job = TypeVar("_Job", Cell, PrepJob)

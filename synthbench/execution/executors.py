@@ -224,6 +224,29 @@ class LocalExecutor:
         return process
 
 
+def make_executor(
+    name: str,
+    store: Path,
+    registry: Registry,
+    jobs: int | None,
+    time_limit: float | None,
+    cells: int = 1,
+) -> Executor:
+    """Make the executor that a command's options ask for.
+
+    Args:
+        name: ``local`` or ``inline``.
+        store: Root of the store.
+        registry: Where components are found.
+        jobs: Jobs at a time, or ``None`` for the executor's own choice.
+        time_limit: Minutes after which a job is stopped, or ``None``.
+        cells: As for :class:`LocalExecutor`.
+    """
+    if name == "inline":
+        return InlineExecutor(store, registry)
+    return LocalExecutor(store, jobs, None if time_limit is None else time_limit * 60, cells)
+
+
 def _slots_of_cores(cells: int) -> int:
     memory = parallel.memory() // _MEMORY_PER_JOB
     return max(1, min(parallel.cores(), cells, memory))

@@ -6,15 +6,15 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from synthbench.execution.staged import Staged
 from synthbench.store.atomic import read_json, write_json
-from synthbench.store.stage import StageFolder
 
 #: File of a job in its folder.
 FILE = "segment.json"
 
 
 @dataclass(frozen=True)
-class SegmentJob:
+class SegmentJob(Staged):
     """One segmenter: trained on images of one kind, tested on real targets of other patients.
 
     Attributes:
@@ -62,32 +62,6 @@ class SegmentJob:
     def train(self) -> list[str]:
         """Training subjects."""
         return list(self.images)
-
-    def facts(self) -> dict[str, Any]:
-        """What tables and progress call this job."""
-        return {
-            "label": self.label,
-            "dataset": self.dataset,
-            "task": self.task,
-            "method": self.method,
-            "fold": self.fold,
-            "seed": self.seed,
-        }
-
-    def stage(self, store: Path, name: str) -> StageFolder:
-        """The folder of one of its stages; ``name`` is a key of ``payloads``."""
-        return StageFolder(store, name.split("/")[0], self.payloads[name])  # type: ignore[arg-type]
-
-    @property
-    def evaluators(self) -> list[str]:
-        """Ids of its evaluators."""
-        return [name.removeprefix("score/") for name in self.payloads if name.startswith("score/")]
-
-    def finished(self, store: Path) -> bool:
-        """Whether every stage is done."""
-        return not self.blocked and all(
-            self.stage(store, name).record is not None for name in self.payloads
-        )
 
 
 def write_segment_job(folder: Path, job: SegmentJob) -> None:
