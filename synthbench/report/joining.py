@@ -91,7 +91,8 @@ def _told_apart(runs: Sequence[RunFolder]) -> list[RunFolder]:
     """Each run once, and those of one name in different folders under names of their own."""
     names: set[str] = set()
     found = []
-    for run in {run.path.resolve(): run for run in runs}.values():
+    single = [part for run in runs for part in run.parts or (run,)]
+    for run in {run.path.resolve(): run for run in single}.values():
         number, name = 1, run.name
         while name in names:
             number += 1

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -239,7 +240,8 @@ def test_other_definitions_of_a_metric_are_not_joined(
 ) -> None:
     made = Predictions("acme", predict(data_root, tmp_path / "made"))
     _, writer = evaluate(registry, suite(), tmp_path / "out", made)
-    one, other = RunFolder.load(writer.path), RunFolder.load(writer.path)
+    copy = shutil.copytree(writer.path, writer.path.with_name("copy"))
+    one, other = RunFolder.load(writer.path), RunFolder.load(copy)
     metrics = {name: {**about, "version": 99} for name, about in other.metrics.items()}
     other.info["metrics"] = metrics  # type: ignore[index]
     with pytest.raises(DataError, match="ssim of core/iqa was defined otherwise"):
