@@ -75,36 +75,21 @@ class Cell(Staged):
     """One method on one task, fold and seed.
 
     Attributes:
-        label: Unique and readable, also its folder below ``cells/``.
-        dataset: Canonical dataset id.
-        task: ``source -> target``.
-        method: Canonical method id.
-        fold: Number of the fold.
-        seed: Seed of training.
         prep: Name of its ``PrepJob`` file in the run folder.
         recipe: Resolved recipe.
         components: Provenance of the components.
         train: Training subjects.
         test: Test subjects.
-        payloads: Payload by stage; ``score/<evaluator id>`` for each evaluator.
-        blocked: Reason and hint when it cannot run.
         outside: Where the predictions of a method that ran elsewhere are; ``None`` for methods that
             are trained here.
     """
 
-    label: str
-    dataset: str
-    task: str
-    method: str
-    fold: int
-    seed: int
     prep: str
     recipe: dict[str, Any]
     components: tuple[dict[str, Any], ...]
     train: tuple[str, ...]
     test: tuple[str, ...]
-    payloads: dict[str, dict[str, Any]] = field(default_factory=dict)
-    blocked: tuple[str, str] | None = None
+    blocked: tuple[str, str] | None = field(default=None, kw_only=True)
     outside: Outside | None = None
 
 

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from synthbench.store.stage import StageFolder
 
 
+@dataclass(frozen=True)
 class Staged:
-    """A job whose stages are in the store; its fields are those of its dataclass.
+    """A job whose stages are in the store.
 
     Attributes:
-        label: Relative path of its folder in the run.
-        dataset: Dataset id.
-        task: Task.
-        method: Method id.
-        fold: Fold.
-        seed: Seed.
+        label: Unique and readable, also the job's folder in its run.
+        dataset: Canonical dataset id.
+        task: ``source -> target``.
+        method: Canonical method id; of segmenters also a bound (``bound/...``).
+        fold: Number of the fold.
+        seed: Seed of training.
         payloads: Payload by stage; ``score/<evaluator id>`` for each evaluator.
         blocked: Reason and hint when it cannot run.
     """
@@ -28,8 +30,8 @@ class Staged:
     method: str
     fold: int
     seed: int
-    payloads: dict[str, dict[str, Any]]
-    blocked: Any
+    payloads: dict[str, dict[str, Any]] = field(default_factory=dict, kw_only=True)
+    blocked: Any = field(default=None, kw_only=True)
 
     def facts(self) -> dict[str, Any]:
         """What lifecycle hooks, progress and tables call this job."""

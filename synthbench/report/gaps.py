@@ -65,18 +65,20 @@ def missing_values(table: Table) -> list[str]:
     for (status, detail, names), group in alike.items():
         why = f": {_shorten(detail)}" if detail else ""
         cases = _cases([*group.values()])
-        lines.append(f"{join([*group])}: {in_words(names, table)} {status} in {cases}{why}.")
+        lines.append(f"{join([*group])}: {name_columns(names, table)} {status} in {cases}{why}.")
     dropped: dict[int, list[str]] = {}
     for index, (column, scores) in enumerate(zip(table.columns, table.scores, strict=True)):
         if 0 < table.n(index) < len(scores.units):
             dropped.setdefault(len(scores.units) - table.n(index), []).append(column.name)
     if dropped:
-        listed = join([f"{count(n, 'case')} from {in_words(c, table)}" for n, c in dropped.items()])
+        listed = join(
+            [f"{count(n, 'case')} from {name_columns(c, table)}" for n, c in dropped.items()]
+        )
         lines.append(f"Only cases with a value from every ranked method count; left out: {listed}.")
     return lines
 
 
-def in_words(names: Sequence[str], table: Table) -> str:
+def name_columns(names: Sequence[str], table: Table) -> str:
     """Columns in a sentence, none of it longer than the table's own head."""
     if len(names) == len(table.columns) > 1:
         return "every column"

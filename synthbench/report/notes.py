@@ -8,7 +8,7 @@ from synthbench import statistics
 from synthbench.report.caption import count, join
 from synthbench.report.columns import Column
 from synthbench.report.evidence import equivalence_lines, subjects_line
-from synthbench.report.gaps import failures, in_words, missing_values, progress
+from synthbench.report.gaps import failures, missing_values, name_columns, progress
 from synthbench.report.run_folder import RunFolder, of_task
 from synthbench.report.tables import Row, Table
 from synthbench.report.trainings import Trainings
@@ -128,8 +128,8 @@ def _untested(table: Table) -> list[str]:
     if not names:
         return []
     return [
-        f"Nothing is tested in {in_words(names, table)}: {label}, the reference, lacks scores that "
-        "the others have."
+        f"Nothing is tested in {name_columns(names, table)}: {label}, the reference, lacks scores "
+        "that the others have."
     ]
 
 

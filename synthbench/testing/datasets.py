@@ -14,7 +14,7 @@ from synthbench.api.dataset import Origin
 from synthbench.data_roots import find_root, resolve_root
 from synthbench.testing import samples
 from synthbench.testing.checks import check
-from synthbench.testing.guard import Watch
+from synthbench.testing.guard import Watch, demand_nothing_left, demand_settings_kept
 from synthbench.testing.specimens import Specimen
 from synthbench.testing.verdicts import Skipped, demand
 from synthbench.volumes.check import SubjectCheck
@@ -195,7 +195,5 @@ def reads_only(specimen: Specimen) -> None:
     setting of the process."""
     reading = specimen.once(_read)
     demand(not reading.touched, f"it changes {', '.join(reading.touched[:3])}")
-    left = reading.watch.left
-    demand(not left, f"it leaves {', '.join(left[:3])}")
-    changed = reading.watch.changed
-    demand(not changed, f"it changes {', '.join(changed)}")
+    demand_nothing_left(reading.watch)
+    demand_settings_kept(reading.watch)

@@ -15,6 +15,8 @@ from typing import Any, Self
 import numpy as np
 import torch
 
+from synthbench.testing.verdicts import demand
+
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 #: Position of the path that an audited call makes, by event.
 _MADE = {"os.mkdir": 0, "os.rename": 1, "os.link": 1, "os.symlink": 1, "os.truncate": 0}
@@ -75,6 +77,17 @@ class Watch:
         if path.is_char_device():
             return False
         return not path.resolve().is_relative_to(self._allowed)
+
+
+def demand_nothing_left(watch: Watch) -> None:
+    """Demand that no file was left outside the folder that may be written to."""
+    left = watch.left
+    demand(not left, f"it leaves {', '.join(left[:3])}{' and more' if len(left) > 3 else ''}")
+
+
+def demand_settings_kept(watch: Watch) -> None:
+    """Demand that no setting of the process was changed."""
+    demand(not watch.changed, f"it changes {', '.join(watch.changed)}")
 
 
 @cache

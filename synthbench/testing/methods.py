@@ -16,7 +16,12 @@ from synthbench.inference.translate import load_translator, translate
 from synthbench.registry.recipes import with_changes
 from synthbench.testing import recipes, samples
 from synthbench.testing.checks import check
-from synthbench.testing.guard import Watch, settle
+from synthbench.testing.guard import (
+    Watch,
+    demand_nothing_left,
+    demand_settings_kept,
+    settle,
+)
 from synthbench.testing.specimens import Specimen, parts
 from synthbench.testing.static import missing_of
 from synthbench.testing.verdicts import Skipped, demand
@@ -109,8 +114,7 @@ def resumes(specimen: Specimen) -> None:
 def keeps_to_its_folder(specimen: Specimen) -> None:
     """Training and translating leave no file outside the method's own folder: not in the working
     directory, the home folder or a cache (temporary files that are removed again are fine)."""
-    left = specimen.once(_straight).watch.left
-    demand(not left, f"it leaves {', '.join(left[:3])}{' and more' if len(left) > 3 else ''}")
+    demand_nothing_left(specimen.once(_straight).watch)
 
 
 @check("methods", level=1)
@@ -118,8 +122,7 @@ def keeps_settings(specimen: Specimen) -> None:
     """Training and translating change neither working directory, environment, torch's threads,
     default dtype, gradient mode and deterministic flags, nor numpy's error handling or the root
     logger."""
-    changed = specimen.once(_straight).watch.changed
-    demand(not changed, f"it changes {', '.join(changed)}")
+    demand_settings_kept(specimen.once(_straight).watch)
 
 
 @check("methods", level=1)

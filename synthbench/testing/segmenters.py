@@ -18,7 +18,12 @@ import numpy.typing as npt
 from synthbench.api import Scan, Segmenter, SegmenterSetting
 from synthbench.testing import samples
 from synthbench.testing.checks import check
-from synthbench.testing.guard import Watch, settle
+from synthbench.testing.guard import (
+    Watch,
+    demand_nothing_left,
+    demand_settings_kept,
+    settle,
+)
 from synthbench.testing.specimens import Specimen
 from synthbench.testing.verdicts import Failed, demand
 from synthbench.training.components import seed_everything
@@ -219,8 +224,7 @@ def same_seed(specimen: Specimen) -> None:
 def keeps_to_its_folder(specimen: Specimen) -> None:
     """Training and segmenting leave no file outside the folder that it is given, but for logs
     beside that."""
-    left = specimen.once(_once).watch.left
-    demand(not left, f"it leaves {', '.join(left[:3])}{' and more' if len(left) > 3 else ''}")
+    demand_nothing_left(specimen.once(_once).watch)
 
 
 @check("segmenters", level=1)
@@ -228,8 +232,7 @@ def keeps_settings(specimen: Specimen) -> None:
     """Training and segmenting change neither working directory, environment, torch's threads,
     default dtype, gradient mode and deterministic flags, nor numpy's error handling or the root
     logger."""
-    changed = specimen.once(_once).watch.changed
-    demand(not changed, f"it changes {', '.join(changed)}")
+    demand_settings_kept(specimen.once(_once).watch)
 
 
 def _demand_equal(one: dict[str, _Classes], other: dict[str, _Classes], what: str) -> None:

@@ -18,11 +18,7 @@ class SegmentJob(Staged):
     """One segmenter: trained on images of one kind, tested on real targets of other patients.
 
     Attributes:
-        label: Unique and readable, also its folder below ``jobs/``.
-        dataset: Canonical dataset id.
-        task: ``source -> target`` of the run.
         method: Method whose synthetic volumes it learns from, or a bound (``bound/...``).
-        fold: Fold of its test subjects.
         seed: Seed of the method's training and of the segmenter's.
         segmenter: Canonical id.
         params: Parameters of the segmenter.
@@ -35,16 +31,8 @@ class SegmentJob(Staged):
             volume of ``modality``.
         modality: Modality of training images that are real, else ``""``.
         test: Test subjects.
-        payloads: Payload by stage: ``segment``, and ``score/<evaluator id>`` for each evaluator.
-        blocked: Reason and hint when it cannot run.
     """
 
-    label: str
-    dataset: str
-    task: str
-    method: str
-    fold: int
-    seed: int
     segmenter: str
     params: dict[str, Any]
     unit: str
@@ -55,8 +43,7 @@ class SegmentJob(Staged):
     images: dict[str, str]
     modality: str
     test: list[str]
-    payloads: dict[str, dict[str, Any]] = field(default_factory=dict)
-    blocked: list[str] | None = None
+    blocked: list[str] | None = field(default=None, kw_only=True)
 
     @property
     def train(self) -> list[str]:
